@@ -1,0 +1,2 @@
+//! Types only; constructors are the validation.
+pub mod stage;

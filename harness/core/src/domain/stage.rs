@@ -1,0 +1,220 @@
+//! A stage: where a backend runs, what stands around it, and what a suite may do to it.
+//!
+//! This is the only thing a suite is told. `harness stage up` writes it as `stage.json` (mode 0600); the files in
+//! `scenarios/stages/` have the same schema. It holds references to secrets of deployed stages; the credentials of
+//! an embedded stage are worth nothing outside it and stand in it as they are.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The schema that this build writes and the only one it reads.
+pub const STAGE_SCHEMA: &str = "manuel-stage/1";
+
+/// A running stage, as a suite sees it.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StageDescription {
+    /// Always [`STAGE_SCHEMA`]; another is refused by name.
+    pub schema: String,
+    /// `embedded`, `localstack`, or the name of a stage file.
+    pub name: String,
+    /// Where the backend answers, without a trailing slash.
+    pub base_url: String,
+    /// The commit that the backend reported at start (`GET /version`), `-dirty` included; `unknown` where it does not say.
+    pub sut_commit: String,
+    /// Seeded defects compiled into the backend and switched on; empty for a build that may be promoted.
+    #[serde(default)]
+    pub sut_defects: Vec<String>,
+    /// AWS region of the stage.
+    pub region: String,
+    /// Sign-in.
+    pub cognito: CognitoRef,
+    /// AWS service name (`dynamodb`, `s3`, `cognito-idp`, `bedrock-runtime`, `bedrock-agent`, `bedrock-agent-runtime`,
+    /// `secretsmanager`) → endpoint URL.
+    pub endpoints: BTreeMap<String, String>,
+    /// Names of tables, buckets and other resources that checks read.
+    pub resources: Resources,
+    /// Read-only credentials for the stores; none where the stores cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store_credentials: Option<Credentials>,
+    /// The key that state-changing requests are signed with.
+    pub hmac_key: SecretRef,
+    /// Users that exist.
+    pub users: Vec<StageUser>,
+    /// Admin URLs and files.
+    #[serde(default)]
+    pub admin: Admin,
+    /// Processes of the stage on this machine, for resource samples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub processes: Option<Processes>,
+    /// What a suite may rely on.
+    pub capabilities: Capabilities,
+    /// What a suite must keep to.
+    pub limits: Limits,
+}
+
+/// The user pool that signs people in.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CognitoRef {
+    /// Endpoint of the Cognito identity provider API.
+    pub endpoint: String,
+    /// Pool id, `eu-west-1_…`.
+    pub user_pool_id: String,
+    /// App client id (no client secret; `ALLOW_ADMIN_USER_PASSWORD_AUTH` and `ALLOW_USER_PASSWORD_AUTH`).
+    pub client_id: String,
+    /// Credentials that may create users for a run; none where users are given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admin_credentials: Option<Credentials>,
+}
+
+/// An AWS key pair.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Credentials {
+    /// Access key id.
+    pub access_key_id: String,
+    /// Where the secret access key is.
+    pub secret_access_key: SecretRef,
+}
+
+/// Where a secret is found.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum SecretRef {
+    /// The value itself: only for a stage that was made for this run and dies with it.
+    Throwaway(String),
+    /// An environment variable.
+    Env(String),
+    /// A secret in Secrets Manager of the stage, by id.
+    SecretsManager(String),
+}
+
+/// Resource names of the deployment.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Resources {
+    /// Quota counters and usage by day.
+    pub usage_table: String,
+    /// One row per manual.
+    pub manuals_table: String,
+    /// Rate-limit windows and replay memory.
+    pub rate_limit_table: String,
+    /// Classified errors.
+    pub errors_table: String,
+    /// Manuals and their sidecars.
+    pub manuals_bucket: String,
+    /// Recordings, always deleted.
+    pub audio_bucket: String,
+    /// Bedrock knowledge base.
+    pub knowledge_base_id: String,
+    /// Its data source.
+    pub data_source_id: String,
+}
+
+/// A user who can sign in by password.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StageUser {
+    /// Sign-in name.
+    pub username: String,
+    /// Password.
+    pub password: SecretRef,
+    /// Cognito `sub`, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sub: Option<String>,
+    /// Keys of fixture manuals (`fixtures/manuals/manuals.toml`) that are uploaded and indexed for this user.
+    #[serde(default)]
+    pub manuals: Vec<String>,
+}
+
+/// Switches beside the AWS APIs.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Admin {
+    /// Base URL of the emulators' admin API (`/stats`, `/outages`); none on a stage of real services.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emulators_url: Option<String>,
+    /// The `TEST_CLOCK_FILE` of the stage: a signed offset in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_file: Option<String>,
+    /// The backend's log (JSON lines), where it can be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backend_log: Option<String>,
+}
+
+/// Process ids on this machine.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Processes {
+    /// The process that holds the emulators.
+    pub stage_pid: u32,
+    /// The backend itself (not its guard); none when it is run by hand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backend_pid: Option<u32>,
+}
+
+/// What a suite may rely on. A suite that needs more is Inconclusive (`CapabilityMissing`), by name.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Capabilities(
+    /// Names that hold on this stage.
+    pub std::collections::BTreeSet<Capability>,
+);
+
+/// One thing that a stage can offer.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Capability {
+    /// The clock can be moved through `admin.clock_file`.
+    Clock,
+    /// Tables and buckets can be read with `store_credentials`.
+    StoresReadable,
+    /// Users may be created for a run.
+    ProvisionUsers,
+    /// The model answers deterministically: page and phrase of an answer are exact expectations.
+    DeterministicModel,
+    /// A dependency can be made to fail for one user through `admin.emulators_url`.
+    Outages,
+    /// Processes of the stage can be sampled on this machine.
+    LocalProcesses,
+    /// Each address in 127.0.0.0/8 can be a client's own.
+    SourceAddresses,
+}
+
+/// What the stage enforces on its clients; a plan that does not fit is refused, never trimmed.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Questions and transcriptions a user may ask per UTC day.
+    pub daily_quota: u64,
+    /// The same per month.
+    pub monthly_quota: u64,
+    /// Requests per user and per address and window; none where no limit is enforced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<RateLimit>,
+    /// Highest total rate that the stage's owner allows, in requests per second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_rate_per_s: Option<u32>,
+    /// Most users that a run may create.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_users: Option<u32>,
+}
+
+/// A sliding-window limit.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RateLimit {
+    /// Requests allowed in the window.
+    pub requests: u32,
+    /// Window, in seconds.
+    pub window_s: u32,
+}
+
+impl Capabilities {
+    /// Whether the stage offers `capability`.
+    pub fn has(&self, capability: Capability) -> bool {
+        self.0.contains(&capability)
+    }
+}

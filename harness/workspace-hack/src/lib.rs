@@ -1,0 +1,1 @@
+//! Holds no code: its dependencies unify the features of the workspace (cargo-hakari).
