@@ -1,2 +1,14 @@
-//! Types only; constructors are the validation.
+//! Types only; their constructors are the validation.
+
+pub mod binomial;
+pub mod evidence;
+pub mod histogram;
+pub mod kind;
+pub mod non_empty;
+pub mod objective;
+pub mod profile;
+pub mod question;
+pub mod rule;
+pub mod run;
 pub mod stage;
+pub mod verdict;

@@ -1,0 +1,141 @@
+//! Seeded defects, to prove that the harness finds them. Without the feature `defects`, `is_on` is a constant `false`
+//! and the compiler removes every branch on it; only the binary `server-defects` can switch one on.
+
+/// A promise that the defect build can break on demand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Defect {
+    /// Neither the filter in the knowledge-base query nor the check of its results.
+    RetrievalFilterDropped,
+    /// Counters are read, compared and written in three steps.
+    QuotaReadModifyWrite,
+    /// A store that cannot be reached lets the call through.
+    QuotaFailsOpen,
+    /// A reservation is kept when the answer is not a 2xx.
+    ChargedOnFailure,
+    /// The text of a failure, with the name of a resource, reaches the body.
+    ErrorLeaksArn,
+    /// A call without a signature is let in.
+    HmacSkippedWhenMissing,
+}
+
+impl Defect {
+    /// All of them, in the order of the documentation.
+    pub const ALL: [Self; 6] = [
+        Self::RetrievalFilterDropped,
+        Self::QuotaReadModifyWrite,
+        Self::QuotaFailsOpen,
+        Self::ChargedOnFailure,
+        Self::ErrorLeaksArn,
+        Self::HmacSkippedWhenMissing,
+    ];
+
+    /// The name used in `MANUEL_DEFECTS` and in `/version`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RetrievalFilterDropped => "retrieval-filter-dropped",
+            Self::QuotaReadModifyWrite => "quota-read-modify-write",
+            Self::QuotaFailsOpen => "quota-fails-open",
+            Self::ChargedOnFailure => "charged-on-failure",
+            Self::ErrorLeaksArn => "error-leaks-arn",
+            Self::HmacSkippedWhenMissing => "hmac-skipped-when-missing",
+        }
+    }
+}
+
+/// Whether a defect is switched on: never, in a build without the feature.
+#[cfg(not(feature = "defects"))]
+pub const fn is_on(_defect: Defect) -> bool {
+    false
+}
+
+/// The defects switched on, for `/version`; none at all (not even an empty list) in a build without the feature.
+#[cfg(not(feature = "defects"))]
+pub const fn reported() -> Option<Vec<&'static str>> {
+    None
+}
+
+// The proof that `server` has none: this is evaluated by the compiler.
+#[cfg(not(feature = "defects"))]
+const _: () = {
+    let mut index = 0;
+    while index < Defect::ALL.len() {
+        assert!(!is_on(Defect::ALL[index]));
+        index += 1;
+    }
+};
+
+#[cfg(feature = "defects")]
+pub use switched::{UnknownDefect, is_on, reported, switch_on};
+
+#[cfg(feature = "defects")]
+mod switched {
+    use std::collections::BTreeSet;
+    use std::sync::OnceLock;
+
+    use super::Defect;
+
+    static ACTIVE: OnceLock<BTreeSet<Defect>> = OnceLock::new();
+
+    /// A name that is none of ours.
+    #[derive(Debug, thiserror::Error, PartialEq, Eq)]
+    #[error("MANUEL_DEFECTS names `{name}`; expected some of: {expected}")]
+    pub struct UnknownDefect {
+        name: String,
+        expected: String,
+    }
+
+    /// Whether a defect was switched on at the start of the process.
+    pub fn is_on(defect: Defect) -> bool {
+        ACTIVE.get().is_some_and(|active| active.contains(&defect))
+    }
+
+    /// The names of the defects switched on, for `/version`.
+    pub fn reported() -> Option<Vec<&'static str>> {
+        Some(ACTIVE.get().into_iter().flatten().map(|defect| defect.name()).collect())
+    }
+
+    /// Switches on a comma-separated list, once per process; a name that is unknown switches nothing on.
+    pub fn switch_on(list: &str) -> Result<(), UnknownDefect> {
+        let active = parse(list)?;
+        ACTIVE.get_or_init(|| active);
+        Ok(())
+    }
+
+    fn parse(list: &str) -> Result<BTreeSet<Defect>, UnknownDefect> {
+        list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(find).collect()
+    }
+
+    fn find(name: &str) -> Result<Defect, UnknownDefect> {
+        let unknown = || UnknownDefect {
+            name: name.to_owned(),
+            expected: Defect::ALL.map(Defect::name).join(", "),
+        };
+        Defect::ALL.into_iter().find(|defect| defect.name() == name).ok_or_else(unknown)
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn every_name_is_found_and_an_unknown_one_lists_them_all() {
+            let all = Defect::ALL.map(Defect::name).join(" , ");
+            assert_eq!(parse(&all).unwrap().len(), Defect::ALL.len());
+            assert!(parse("").unwrap().is_empty());
+            let refused = parse("quota-fails-open,quota-fails-opne").unwrap_err().to_string();
+            assert!(refused.contains("`quota-fails-opne`"), "{refused}");
+            assert!(Defect::ALL.iter().all(|defect| refused.contains(defect.name())), "{refused}");
+        }
+    }
+}
+
+#[cfg(all(test, not(feature = "defects")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_normal_build_has_no_defect_and_reports_none() {
+        assert!(Defect::ALL.iter().all(|defect| !is_on(*defect)));
+        assert_eq!(reported(), None);
+    }
+}

@@ -1,0 +1,13 @@
+//! Entities and rules: pure values and functions, no I/O, no axum, no AWS.
+
+pub mod cidr;
+pub mod cost;
+pub mod document;
+pub mod ingestion;
+pub mod manual;
+pub mod prompt;
+pub mod quota;
+pub mod question;
+pub mod signature;
+pub mod trace;
+pub mod user;

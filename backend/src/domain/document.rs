@@ -1,0 +1,142 @@
+//! What an uploaded file is: its type, whether its bytes are of that type, how many pages it has. Reading a PDF is work
+//! for a thread of its own; this module does not know about threads.
+
+/// The largest manual in one upload, in bytes: what base64 leaves of a 6 MB body.
+pub const UPLOAD_BYTES_MAX: usize = 4_500_000;
+
+/// A type of file that can be a manual.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DocumentType {
+    /// `application/pdf`
+    Pdf,
+    /// `text/plain`
+    Text,
+    /// `text/markdown`
+    Markdown,
+}
+
+/// Why a file is no manual.
+#[derive(Debug, thiserror::Error)]
+pub enum NotADocument {
+    /// The bytes are not of the type that was named.
+    #[error("the file is not of the type that its content type says")]
+    OtherType,
+    /// It is of that type but cannot be read.
+    #[error("the file cannot be read")]
+    Unreadable {
+        /// What the reader said; never shown to a client.
+        #[source]
+        source: Option<lopdf::Error>,
+    },
+}
+
+impl DocumentType {
+    /// The type for a content type; parameters such as `charset` are ignored.
+    pub fn of_content_type(content_type: &str) -> Option<Self> {
+        let essence = content_type.split(';').next().unwrap_or_default().trim();
+        [Self::Pdf, Self::Text, Self::Markdown]
+            .into_iter()
+            .find(|document| document.content_type().eq_ignore_ascii_case(essence))
+    }
+
+    /// The content type.
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Pdf => "application/pdf",
+            Self::Text => "text/plain",
+            Self::Markdown => "text/markdown",
+        }
+    }
+
+    /// The ending of the object's key.
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Pdf => "pdf",
+            Self::Text => "txt",
+            Self::Markdown => "md",
+        }
+    }
+
+    /// Checks the bytes and counts the pages; text is one page.
+    pub fn pages(self, bytes: &[u8]) -> Result<u32, NotADocument> {
+        match self {
+            Self::Pdf => pdf_pages(bytes),
+            Self::Text | Self::Markdown => text_pages(bytes),
+        }
+    }
+}
+
+fn pdf_pages(bytes: &[u8]) -> Result<u32, NotADocument> {
+    if !bytes.starts_with(b"%PDF-") {
+        return Err(NotADocument::OtherType);
+    }
+    let document = lopdf::Document::load_mem(bytes)
+        .map_err(|source| NotADocument::Unreadable { source: Some(source) })?;
+    let pages = u32::try_from(document.page_iter().count()).unwrap_or(u32::MAX);
+    if pages == 0 { Err(NotADocument::Unreadable { source: None }) } else { Ok(pages) }
+}
+
+/// Text is UTF-8 without NUL, and does not begin like a format that is not text.
+fn text_pages(bytes: &[u8]) -> Result<u32, NotADocument> {
+    let text = std::str::from_utf8(bytes).map_err(|_not_utf8| NotADocument::OtherType)?;
+    if bytes.starts_with(b"%PDF-") || bytes.starts_with(b"PK\x03\x04") || text.contains('\0') {
+        Err(NotADocument::OtherType)
+    } else if text.trim().is_empty() {
+        Err(NotADocument::Unreadable { source: None })
+    } else {
+        Ok(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lopdf::{Document, Object, dictionary};
+
+    use super::*;
+
+    fn pdf(pages: usize) -> Vec<u8> {
+        let mut document = Document::with_version("1.5");
+        let root = document.new_object_id();
+        let kids: Vec<Object> = (0..pages)
+            .map(|_| document.add_object(dictionary! { "Type" => "Page", "Parent" => root }).into())
+            .collect();
+        let count = i64::try_from(pages).unwrap();
+        let tree = dictionary! { "Type" => "Pages", "Kids" => kids, "Count" => count };
+        document.objects.insert(root, Object::Dictionary(tree));
+        let catalog = document.add_object(dictionary! { "Type" => "Catalog", "Pages" => root });
+        document.trailer.set("Root", catalog);
+        let mut bytes = Vec::new();
+        document.save_to(&mut bytes).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn pages_of_a_pdf_are_counted() {
+        assert_eq!(DocumentType::Pdf.pages(&pdf(7)).unwrap(), 7);
+        assert!(matches!(DocumentType::Pdf.pages(&pdf(0)), Err(NotADocument::Unreadable { .. })));
+        let cut = pdf(3);
+        let cut = cut.get(..40).unwrap();
+        assert!(matches!(DocumentType::Pdf.pages(cut), Err(NotADocument::Unreadable { .. })));
+    }
+
+    #[test]
+    fn bytes_must_be_of_the_type_that_is_named() {
+        let is_other = |document: DocumentType, bytes: &[u8]| {
+            matches!(document.pages(bytes), Err(NotADocument::OtherType))
+        };
+        assert!(is_other(DocumentType::Pdf, b"# Markdown"));
+        assert!(is_other(DocumentType::Text, b"%PDF-1.7 .."));
+        assert!(is_other(DocumentType::Text, &[0xff, 0xfe, 0x00]));
+        assert!(is_other(DocumentType::Markdown, b"a\0b"));
+        assert_eq!(DocumentType::Markdown.pages("# Größe".as_bytes()).unwrap(), 1);
+    }
+
+    #[test]
+    fn content_types_are_known_by_their_essence() {
+        let known = DocumentType::of_content_type;
+        assert_eq!(known("text/plain; charset=utf-8"), Some(DocumentType::Text));
+        assert_eq!(known("Application/PDF"), Some(DocumentType::Pdf));
+        assert_eq!(known("text/html"), None);
+        assert_eq!(known(""), None);
+    }
+}

@@ -1,0 +1,353 @@
+//! What can be asked of Manuel, and its bytes. Encoding (JSON, base64, digest) is apart from sending, so that a load
+//! generator does it before the clock runs.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::{HeaderValue, Method};
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+
+/// One request of the API.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Request {
+    /// `GET /health`.
+    Health,
+    /// `GET /version`.
+    Version,
+    /// `POST /api/query`, typed.
+    Query { question: String },
+    /// `POST /api/manuals/upload`.
+    UploadManual {
+        filename: String,
+        content_type: String,
+        bytes: Bytes,
+        idempotency_key: Option<String>,
+    },
+    /// `GET /api/manuals`.
+    ListManuals { limit: Option<u32>, cursor: Option<String> },
+    /// `GET /api/manuals/{id}`.
+    GetManual { id: String },
+    /// `DELETE /api/manuals/{id}`.
+    DeleteManual { id: String },
+    /// `GET /api/user/usage`.
+    Usage { days: Option<u32> },
+    /// `GET /api/user/quota`.
+    Quota,
+    /// `GET /api/ingestion/status`.
+    IngestionStatus,
+    /// `GET /api/ingestion/job/{id}`.
+    IngestionJob { id: String },
+    /// Anything else, byte for byte: bad input, other routes, other methods.
+    Raw {
+        method: Method,
+        /// Starts with `/`; already percent-encoded; may carry a query.
+        path_and_query: String,
+        content_type: Option<String>,
+        body: Bytes,
+        /// Whether [`crate::Signing::Proper`] signs it.
+        signed: bool,
+    },
+}
+
+/// A request's bytes: cheap to clone, good for any number of sends and sessions.
+#[derive(Clone, Debug)]
+pub struct Encoded {
+    pub(crate) kind: &'static str,
+    pub(crate) method: Method,
+    pub(crate) path: String,
+    pub(crate) query: Option<String>,
+    pub(crate) content_type: Option<HeaderValue>,
+    pub(crate) idempotency_key: Option<HeaderValue>,
+    pub(crate) body: Bytes,
+    pub(crate) body_sha256: String,
+    pub(crate) signed: bool,
+}
+
+/// Why a request has no bytes.
+#[derive(Debug, Error)]
+pub enum EncodeError {
+    /// serde refused; no request of ours makes it.
+    #[error("cannot write the request body as json")]
+    Json {
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A control character in a header value.
+    #[error("{header} is not a valid header value: {value:?}")]
+    Header {
+        header: &'static str,
+        value: String,
+        #[source]
+        source: http::header::InvalidHeaderValue,
+    },
+    /// A raw path has to be absolute.
+    #[error("path does not start with a slash: {path:?}")]
+    RelativePath { path: String },
+}
+
+#[derive(Serialize)]
+struct QueryBody<'a> {
+    question: &'a str,
+}
+
+#[derive(Serialize)]
+struct UploadBody<'a> {
+    filename: &'a str,
+    content_type: &'a str,
+    file_data: String,
+}
+
+impl Request {
+    /// A stable name for reports and histograms, `snake_case`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Health => "health",
+            Self::Version => "version",
+            Self::Query { .. } => "query",
+            Self::UploadManual { .. } => "upload_manual",
+            Self::ListManuals { .. } => "list_manuals",
+            Self::GetManual { .. } => "get_manual",
+            Self::DeleteManual { .. } => "delete_manual",
+            Self::Usage { .. } => "usage",
+            Self::Quota => "quota",
+            Self::IngestionStatus => "ingestion_status",
+            Self::IngestionJob { .. } => "ingestion_job",
+            Self::Raw { .. } => "raw",
+        }
+    }
+
+    /// Whether the route asks for a signature.
+    pub fn changes_state(&self) -> bool {
+        match self {
+            Self::UploadManual { .. } | Self::DeleteManual { .. } => true,
+            Self::Raw { signed, .. } => *signed,
+            Self::Health
+            | Self::Version
+            | Self::Query { .. }
+            | Self::ListManuals { .. }
+            | Self::GetManual { .. }
+            | Self::Usage { .. }
+            | Self::Quota
+            | Self::IngestionStatus
+            | Self::IngestionJob { .. } => false,
+        }
+    }
+
+    /// The method.
+    pub fn method(&self) -> Method {
+        match self {
+            Self::Query { .. } | Self::UploadManual { .. } => Method::POST,
+            Self::DeleteManual { .. } => Method::DELETE,
+            Self::Raw { method, .. } => method.clone(),
+            Self::Health
+            | Self::Version
+            | Self::ListManuals { .. }
+            | Self::GetManual { .. }
+            | Self::Usage { .. }
+            | Self::Quota
+            | Self::IngestionStatus
+            | Self::IngestionJob { .. } => Method::GET,
+        }
+    }
+
+    fn path_and_query(&self) -> (String, Option<String>) {
+        match self {
+            Self::Health => ("/health".to_owned(), None),
+            Self::Version => ("/version".to_owned(), None),
+            Self::Query { .. } => ("/api/query".to_owned(), None),
+            Self::UploadManual { .. } => ("/api/manuals/upload".to_owned(), None),
+            Self::ListManuals { limit, cursor } => {
+                let limit = limit.map(|limit| limit.to_string());
+                let pairs = [("limit", limit.as_deref()), ("cursor", cursor.as_deref())];
+                ("/api/manuals".to_owned(), query(&pairs))
+            }
+            Self::GetManual { id } | Self::DeleteManual { id } => {
+                (format!("/api/manuals/{}", percent_encode(id)), None)
+            }
+            Self::Usage { days } => {
+                let days = days.map(|days| days.to_string());
+                ("/api/user/usage".to_owned(), query(&[("days", days.as_deref())]))
+            }
+            Self::Quota => ("/api/user/quota".to_owned(), None),
+            Self::IngestionStatus => ("/api/ingestion/status".to_owned(), None),
+            Self::IngestionJob { id } => {
+                (format!("/api/ingestion/job/{}", percent_encode(id)), None)
+            }
+            Self::Raw { path_and_query, .. } => match path_and_query.split_once('?') {
+                Some((path, query)) => (path.to_owned(), Some(query.to_owned())),
+                None => (path_and_query.clone(), None),
+            },
+        }
+    }
+
+    fn body(&self) -> Result<Bytes, EncodeError> {
+        match self {
+            Self::Query { question } => json(&QueryBody { question }),
+            Self::UploadManual { filename, content_type, bytes, .. } => {
+                json(&UploadBody { filename, content_type, file_data: STANDARD.encode(bytes) })
+            }
+            Self::Raw { body, .. } => Ok(body.clone()),
+            Self::Health
+            | Self::Version
+            | Self::ListManuals { .. }
+            | Self::GetManual { .. }
+            | Self::DeleteManual { .. }
+            | Self::Usage { .. }
+            | Self::Quota
+            | Self::IngestionStatus
+            | Self::IngestionJob { .. } => Ok(Bytes::new()),
+        }
+    }
+
+    fn content_type(&self) -> Option<&str> {
+        match self {
+            Self::Query { .. } | Self::UploadManual { .. } => Some("application/json"),
+            Self::Raw { content_type, .. } => content_type.as_deref(),
+            Self::Health
+            | Self::Version
+            | Self::ListManuals { .. }
+            | Self::GetManual { .. }
+            | Self::DeleteManual { .. }
+            | Self::Usage { .. }
+            | Self::Quota
+            | Self::IngestionStatus
+            | Self::IngestionJob { .. } => None,
+        }
+    }
+}
+
+impl Encoded {
+    /// Computes the bytes of a request.
+    pub fn new(request: &Request) -> Result<Self, EncodeError> {
+        let (path, query) = request.path_and_query();
+        if !path.starts_with('/') {
+            return Err(EncodeError::RelativePath { path });
+        }
+        let body = request.body()?;
+        let idempotency_key = if let Request::UploadManual { idempotency_key, .. } = request {
+            idempotency_key.as_deref()
+        } else {
+            None
+        };
+        Ok(Self {
+            kind: request.kind(),
+            method: request.method(),
+            path,
+            query,
+            content_type: header("content-type", request.content_type())?,
+            idempotency_key: header("idempotency-key", idempotency_key)?,
+            body_sha256: hex::encode(Sha256::digest(&body)),
+            body,
+            signed: request.changes_state(),
+        })
+    }
+
+    /// [`Request::kind`].
+    pub fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    /// The body as it is sent.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The path as it is sent and signed, without the query.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+}
+
+fn json(body: &impl Serialize) -> Result<Bytes, EncodeError> {
+    serde_json::to_vec(body).map(Bytes::from).map_err(|source| EncodeError::Json { source })
+}
+
+fn header(name: &'static str, value: Option<&str>) -> Result<Option<HeaderValue>, EncodeError> {
+    let Some(value) = value else { return Ok(None) };
+    HeaderValue::from_str(value).map(Some).map_err(|source| EncodeError::Header {
+        header: name,
+        value: value.to_owned(),
+        source,
+    })
+}
+
+fn query(pairs: &[(&str, Option<&str>)]) -> Option<String> {
+    let given: Vec<String> = pairs
+        .iter()
+        .filter_map(|(name, value)| value.map(|value| format!("{name}={}", percent_encode(value))))
+        .collect();
+    (!given.is_empty()).then(|| given.join("&"))
+}
+
+/// RFC 3986: all but the unreserved characters, so that an id stays one segment and a value one value.
+fn percent_encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push('%');
+            encoded.push_str(&hex::encode_upper([byte]));
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_are_those_of_the_contract() {
+        let question = "how \"loud\" is it?".to_owned();
+        let query = Encoded::new(&Request::Query { question }).unwrap();
+        assert_eq!(query.body().as_ref(), br#"{"question":"how \"loud\" is it?"}"#);
+        let upload = Encoded::new(&Request::UploadManual {
+            filename: "a.md".to_owned(),
+            content_type: "text/markdown".to_owned(),
+            bytes: Bytes::from_static(b"# a\n"),
+            idempotency_key: Some("k-1".to_owned()),
+        })
+        .unwrap();
+        let wanted =
+            br#"{"filename":"a.md","content_type":"text/markdown","file_data":"IyBhCg=="}"#;
+        assert_eq!(upload.body().as_ref(), wanted);
+        assert_eq!(upload.body_sha256, hex::encode(Sha256::digest(wanted)));
+        assert!(upload.signed && !query.signed);
+    }
+
+    #[test]
+    fn ids_and_cursors_cannot_break_out() {
+        let get = Encoded::new(&Request::GetManual { id: "a/b?c=d é".to_owned() }).unwrap();
+        assert_eq!(get.path(), "/api/manuals/a%2Fb%3Fc%3Dd%20%C3%A9");
+        let cursor = Some("x&limit=9".to_owned());
+        let list = Encoded::new(&Request::ListManuals { limit: Some(2), cursor }).unwrap();
+        assert_eq!(list.query.as_deref(), Some("limit=2&cursor=x%26limit%3D9"));
+        let all = Encoded::new(&Request::ListManuals { limit: None, cursor: None }).unwrap();
+        assert_eq!(all.query, None);
+    }
+
+    #[test]
+    fn an_empty_body_has_the_digest_of_nothing() {
+        let quota = Encoded::new(&Request::Quota).unwrap();
+        assert!(quota.body().is_empty());
+        assert!(quota.body_sha256.starts_with("e3b0c44298fc1c14"));
+    }
+
+    #[test]
+    fn bad_raw_requests_are_errors() {
+        let raw = |path: &str, content_type: &str| Request::Raw {
+            method: Method::PUT,
+            path_and_query: path.to_owned(),
+            content_type: Some(content_type.to_owned()),
+            body: Bytes::new(),
+            signed: false,
+        };
+        let relative = Encoded::new(&raw("x", "a/b"));
+        assert!(matches!(relative, Err(EncodeError::RelativePath { .. })));
+        let header = Encoded::new(&raw("/x", "a\nb"));
+        assert!(matches!(header, Err(EncodeError::Header { header: "content-type", .. })));
+    }
+}

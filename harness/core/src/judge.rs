@@ -1,0 +1,8 @@
+//! From a plan and its evidence to a verdict. Pure: the same lines give the same bytes, on any machine, at any time.
+
+pub mod canonical;
+pub mod causes;
+pub mod correctness;
+pub mod load;
+pub mod seen;
+pub mod timing;

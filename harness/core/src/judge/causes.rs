@@ -1,0 +1,131 @@
+//! Why a run cannot tell: everything that takes the ground from under a timing objective, or from under all of them.
+
+use crate::{
+    domain::{
+        histogram::LatencyHistogram,
+        objective::Process,
+        run::RunPlan,
+        verdict::{Cause, ObjectiveResult, Status},
+    },
+    judge::{seen::Seen, timing::show},
+};
+
+/// A generator whose 99th percentile of lag is above this did not keep its schedule, in µs.
+pub const LAG_P99_MAX_US: u64 = 10_000;
+/// A process group that uses this much of the machine is out of breath, in per mille of all cores.
+const SATURATED_PERMILLE: u64 = 950;
+/// The worker or the stage alone: per mille of all cores.
+const SATURATED_ALONE_PERMILLE: u64 = 850;
+/// A target is lost when at least this many requests in a row at the end had no answer.
+const LOST_AFTER: u64 = 20;
+
+/// All causes, most weighty first. `results` are the timing objectives with the samples that would decide the void ones.
+pub fn causes(plan: &RunPlan, seen: &Seen, results: &[(ObjectiveResult, Option<u64>)]) -> Vec<Cause> {
+    let mut causes = Vec::new();
+    if let Some(at_ms) = seen.interrupted_at_ms {
+        causes.push(Cause::Interrupted { at_ms });
+    }
+    causes.extend(nothing_selected(seen));
+    causes.extend(target_changed(plan, seen));
+    causes.extend(target_lost(seen));
+    causes.extend(seen.missing.iter().map(|detail| Cause::CapabilityMissing { detail: detail.clone() }));
+    if plan.only.is_some() {
+        // Part of a run says nothing about timing; its promises are still put to the test.
+        return causes;
+    }
+    causes.extend(generator_lagged(plan, seen));
+    if results.iter().any(|(result, _)| result.status == Status::Broken) {
+        causes.extend(stage_saturated(plan, seen));
+    }
+    for (result, wanted) in results.iter().filter(|(result, _)| result.status == Status::Void) {
+        causes.push(Cause::TooFewSamples {
+            objective: result.name.clone(),
+            wanted: wanted.unwrap_or(1),
+            got: result.n,
+        });
+    }
+    causes
+}
+
+fn nothing_selected(seen: &Seen) -> Option<Cause> {
+    let answered = seen.count(|_, _, _| true);
+    (answered == 0).then_some(Cause::NothingSelected)
+}
+
+/// A commit stands for another if it is that one, or an abbreviation of at least 7 digits of it.
+fn same_commit(expected: &str, seen: &str) -> bool {
+    expected == seen || (expected.len() >= 7 && !expected.contains('-') && seen.starts_with(expected) && !seen.contains('-'))
+}
+
+fn target_changed(plan: &RunPlan, seen: &Seen) -> Option<Cause> {
+    let changed = |expected: &str, seen: &str| Cause::TargetChanged {
+        expected: expected.to_owned(),
+        seen: seen.to_owned(),
+    };
+    if let Some(expected) = &plan.expect_commit
+        && !same_commit(expected, &plan.sut_commit)
+    {
+        return Some(changed(expected, &plan.sut_commit));
+    }
+    let other = seen.versions.iter().find(|version| version.commit != plan.sut_commit)?;
+    Some(changed(&plan.sut_commit, &other.commit))
+}
+
+fn target_lost(seen: &Seen) -> Option<Cause> {
+    if seen.died.is_some() {
+        return None;
+    }
+    let silent = seen.answers.iter().rev().take_while(|(_, ended, unanswered)| ended == unanswered);
+    let (since_ms, requests) =
+        silent.fold((0, 0), |(_, requests), (at_ms, ended, _)| (*at_ms, requests + ended));
+    (requests >= LOST_AFTER).then(|| Cause::TargetLost {
+        detail: format!("the last {requests} requests, from {since_ms} ms on, had no answer"),
+    })
+}
+
+fn generator_lagged(plan: &RunPlan, seen: &Seen) -> Option<Cause> {
+    let mut lag = LatencyHistogram::new();
+    seen.lag.iter().filter(|(p, _)| plan.profile.is_gated(p)).for_each(|(_, part)| lag.add(part));
+    if let Some(p99) = lag.percentile(99, 100).filter(|p99| *p99 > LAG_P99_MAX_US) {
+        return Some(Cause::GeneratorLagged {
+            detail: format!(
+                "p99 of the schedule lag was {}, above {}",
+                show(p99, "us"),
+                show(LAG_P99_MAX_US, "us")
+            ),
+        });
+    }
+    let worker = mean_cpu(plan, seen, Process::Worker)?;
+    let cores = u64::from(plan.machine.cores.max(1));
+    (worker >= SATURATED_ALONE_PERMILLE * cores).then(|| Cause::GeneratorLagged {
+        detail: format!("the worker used {} of {cores} cores", show(worker, "permille")),
+    })
+}
+
+fn stage_saturated(plan: &RunPlan, seen: &Seen) -> Option<Cause> {
+    let cores = u64::from(plan.machine.cores.max(1));
+    let stage = mean_cpu(plan, seen, Process::Stage)?;
+    let backend = mean_cpu(plan, seen, Process::Backend).unwrap_or(0);
+    let worker = mean_cpu(plan, seen, Process::Worker).unwrap_or(0);
+    let alone = stage >= SATURATED_ALONE_PERMILLE * cores;
+    // A backend that burns the machine by itself is not excused by it.
+    let together = stage + backend + worker >= SATURATED_PERMILLE * cores && stage + worker > backend;
+    (alone || together).then(|| Cause::StageSaturated {
+        detail: format!(
+            "stage {}, worker {}, backend {} on {cores} cores",
+            show(stage, "permille"),
+            show(worker, "permille"),
+            show(backend, "permille")
+        ),
+    })
+}
+
+fn mean_cpu(plan: &RunPlan, seen: &Seen, process: Process) -> Option<u64> {
+    let samples: Vec<u64> = seen
+        .resources
+        .iter()
+        .filter(|sample| sample.process == process && plan.profile.is_gated(&sample.phase))
+        .map(|sample| sample.cpu_permille)
+        .collect();
+    (!samples.is_empty()).then(|| samples.iter().sum::<u64>() / samples.len() as u64)
+}

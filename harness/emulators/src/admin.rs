@@ -1,0 +1,122 @@
+//! The admin interface, on a port of its own that no AWS client knows: outages and statistics.
+//!
+//! `PUT /outages` begins one, `PUT /outages/{id}` renews it, `DELETE /outages/{id}` ends it,
+//! `GET /outages` lists them, `GET /stats` reports every emulator and the process.
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
+use procfs::WithCurrentSystemInfo as _;
+use serde_json::{Value, json};
+
+use crate::clock::Clock;
+use crate::outages::{BadField, Outages};
+use crate::server::{Body, Handler};
+use crate::stats::Stats;
+use crate::wire;
+
+const MAX_BODY: usize = 64 * 1024;
+
+/// The handler of the admin port.
+#[derive(Debug, Clone)]
+pub(crate) struct Admin {
+    pub(crate) clock: Clock,
+    pub(crate) outages: Arc<Outages>,
+    /// Endpoint name → counters.
+    pub(crate) stats: Arc<BTreeMap<&'static str, Arc<Stats>>>,
+}
+
+impl Handler for Admin {
+    fn handle(
+        &self,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Response<Body>> + Send + 'static {
+        let admin = self.clone();
+        async move { admin.answer(request).await }
+    }
+}
+
+impl Admin {
+    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let body = match Limited::new(body, MAX_BODY).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) => return refuse(&BadField { field: "body".into(), reason: error.to_string() }),
+        };
+        let body = if body.is_empty() {
+            Value::Null
+        } else {
+            match serde_json::from_slice(&body) {
+                Ok(body) => body,
+                Err(error) => {
+                    let reason = format!("is not JSON: {error}");
+                    return refuse(&BadField { field: "body".into(), reason });
+                }
+            }
+        };
+        let path: Vec<&str> = parts.uri.path().trim_matches('/').split('/').collect();
+        match (&parts.method, path.as_slice()) {
+            (&Method::PUT, ["outages"]) => match self.outages.add(&body) {
+                Ok(id) => json_page(StatusCode::CREATED, &json!({ "id": id })),
+                Err(field) => refuse(&field),
+            },
+            (&Method::PUT, ["outages", id]) => match self.outages.renew(id, &body) {
+                Ok(true) => json_page(StatusCode::OK, &json!({ "id": id })),
+                Ok(false) => gone(id),
+                Err(field) => refuse(&field),
+            },
+            (&Method::DELETE, ["outages", id]) => {
+                if self.outages.remove(id) {
+                    json_page(StatusCode::OK, &json!({ "id": id }))
+                } else {
+                    gone(id)
+                }
+            }
+            (&Method::GET, ["outages"]) => json_page(StatusCode::OK, &self.outages.list()),
+            (&Method::GET, ["stats"]) => json_page(StatusCode::OK, &self.report()),
+            _ => json_page(
+                StatusCode::NOT_FOUND,
+                &json!({"error": "known are PUT|GET /outages, PUT|DELETE /outages/{id}, GET /stats"}),
+            ),
+        }
+    }
+
+    fn report(&self) -> Value {
+        let services: BTreeMap<_, _> =
+            self.stats.iter().map(|(name, stats)| (*name, stats.report())).collect();
+        json!({
+            "services": services,
+            "process": process(),
+            "clock": { "now_ms": self.clock.now_ms(), "offset_ms": self.clock.offset_ms() },
+            "uptime_us": u64::try_from(self.clock.ticks().as_micros()).unwrap_or(u64::MAX),
+        })
+    }
+}
+
+/// CPU time and memory of this process; nulls where `/proc` does not tell.
+fn process() -> Value {
+    let stat = procfs::process::Process::myself().and_then(|process| process.stat()).ok();
+    let per_second = procfs::ticks_per_second().max(1);
+    let milliseconds = |ticks: u64| ticks.saturating_mul(1000) / per_second;
+    json!({
+        "cpu_user_ms": stat.as_ref().map(|stat| milliseconds(stat.utime)),
+        "cpu_system_ms": stat.as_ref().map(|stat| milliseconds(stat.stime)),
+        "rss_bytes": stat.as_ref().map(|stat| stat.rss_bytes().get()),
+        "threads": stat.as_ref().map(|stat| stat.num_threads),
+    })
+}
+
+fn json_page(status: StatusCode, body: &Value) -> Response<Body> {
+    wire::page(status, "application/json", body.to_string())
+}
+
+fn refuse(field: &BadField) -> Response<Body> {
+    let body = json!({"error": field.to_string(), "field": field.field});
+    json_page(StatusCode::BAD_REQUEST, &body)
+}
+
+fn gone(id: &str) -> Response<Body> {
+    json_page(StatusCode::NOT_FOUND, &json!({"error": format!("no outage `{id}`: it may be over")}))
+}

@@ -1,0 +1,153 @@
+//! The layer before every JSON service: who signed, which operation, may they, is it out, is the
+//! input sound; then the service, timed. The order is that of AWS: a bad signature is told before a
+//! bad input.
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming;
+
+use crate::clock::Clock;
+use crate::model::Model;
+use crate::outages::Outages;
+use crate::server::{Body, Handler};
+use crate::service::{Call, Service};
+use crate::signature::{self, Verifier};
+use crate::stats::Stats;
+use crate::wire::{self, Protocol};
+
+/// The largest body that a JSON service takes: Bedrock's own limit is 25 MB for `Converse`.
+const MAX_BODY: usize = 25 * 1024 * 1024;
+
+/// A page beside the service, such as Cognito's JWKS: `None` if the path is not one.
+pub(crate) type Page = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// What all fronts of one start share.
+#[derive(Debug, Clone)]
+pub(crate) struct Shared {
+    pub(crate) clock: Clock,
+    pub(crate) outages: Arc<Outages>,
+    pub(crate) account_id: String,
+}
+
+/// One JSON service behind its front.
+#[derive(Clone)]
+pub(crate) struct Front(Arc<Inner>);
+
+struct Inner {
+    service: Arc<dyn Service>,
+    model: Model,
+    verifier: Verifier,
+    shared: Shared,
+    stats: Arc<Stats>,
+    page: Option<Page>,
+}
+
+impl Front {
+    /// Puts `service` behind `model` and `verifier`; `page` is served to anyone on GET.
+    pub(crate) fn new(
+        service: Arc<dyn Service>,
+        model: Model,
+        verifier: Verifier,
+        shared: Shared,
+        page: Option<Page>,
+    ) -> Self {
+        let stats = Arc::new(Stats::default());
+        Self(Arc::new(Inner { service, model, verifier, shared, stats, page }))
+    }
+
+    /// The service's counters.
+    pub(crate) fn stats(&self) -> Arc<Stats> {
+        Arc::clone(&self.0.stats)
+    }
+}
+
+impl Handler for Front {
+    fn handle(
+        &self,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Response<Body>> + Send + 'static {
+        let inner = Arc::clone(&self.0);
+        async move {
+            let timed = inner.stats.begin(&inner.shared.clock);
+            let (parts, body) = request.into_parts();
+            let response = match inner.page(&parts) {
+                Some(page) => page,
+                None => inner.answer(parts, body).await,
+            };
+            timed.end(response.status().as_u16());
+            response
+        }
+    }
+}
+
+impl Inner {
+    fn page(&self, parts: &Parts) -> Option<Response<Body>> {
+        let page = self.page.as_ref().filter(|_| parts.method == Method::GET)?;
+        let body = page(parts.uri.path())?;
+        Some(wire::page(StatusCode::OK, "application/json", body))
+    }
+
+    async fn answer(&self, parts: Parts, body: Incoming) -> Response<Body> {
+        let protocol = self.model.protocol;
+        let body = match Limited::new(body, MAX_BODY).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) => {
+                tracing::debug!(%error, "cannot read a request");
+                return wire::error(protocol, 413, "RequestEntityTooLargeException", "too large");
+            }
+        };
+        match self.call(&parts, &body).await {
+            Ok(response) | Err(response) => response,
+        }
+    }
+
+    async fn call(&self, parts: &Parts, body: &Bytes) -> Result<Response<Body>, Response<Body>> {
+        let protocol = self.model.protocol;
+        let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
+        let target = header("x-amz-target");
+        let Some((name, operation, located)) =
+            self.model.resolve(&parts.method, parts.uri.path(), target)
+        else {
+            return Err(unknown_operation(protocol));
+        };
+        if !operation.unsigned || Verifier::is_signed(parts) {
+            let role = self.verifier.verify(parts, body).map_err(|refused| {
+                wire::error(protocol, protocol.refused(), refused.code, &refused.message)
+            })?;
+            if !operation.unsigned && !role.may(operation.access) {
+                let text =
+                    signature::denied(&self.shared.account_id, role, self.service.name(), name);
+                let status = protocol.refused();
+                return Err(wire::error(protocol, status, "AccessDeniedException", &text));
+            }
+        }
+        let user = header("x-manuel-user");
+        if let Some(outage) = self.shared.outages.matching(self.service.name(), name, user) {
+            return Err(wire::error(protocol, outage.status, &outage.error, &outage.message));
+        }
+        let input = self
+            .model
+            .input(operation, &located, parts, body)
+            .map_err(|refusal| wire::error(protocol, 400, &refusal.code, &refusal.message))?;
+        let call = Call {
+            operation: name.to_owned(),
+            input,
+            trace: header("traceparent").map(str::to_owned),
+            user: user.map(str::to_owned),
+        };
+        let output = self
+            .service
+            .call(call)
+            .await
+            .map_err(|error| wire::error(protocol, error.status, error.code, &error.message))?;
+        Ok(wire::success(protocol, operation.status, &output))
+    }
+}
+
+fn unknown_operation(protocol: Protocol) -> Response<Body> {
+    let status = if protocol == Protocol::RestJson1 { 404 } else { 400 };
+    wire::error(protocol, status, "UnknownOperationException", "")
+}

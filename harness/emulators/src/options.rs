@@ -1,0 +1,60 @@
+//! What a start is given, and why it can fail. Data only.
+use std::io;
+use std::path::PathBuf;
+
+use crate::bedrock::LatencyModel;
+
+/// Where the emulated S3 keeps its objects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum S3Backing {
+    /// In memory: everything S3 documents for the operations used, and gone with the process.
+    Memory,
+    /// In a folder, by `s3s-fs`: to look at objects with ordinary tools. Object tags, the listing of
+    /// multipart uploads, and the keys `a` and `a/b` at one time do not work there.
+    Folder(PathBuf),
+}
+
+/// One start of the emulators.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The region that requests must be signed for.
+    pub region: String,
+    /// Twelve digits; appears in ARNs only.
+    pub account_id: String,
+    /// Ids and model latencies derive from it; keys and secrets add the machine's randomness.
+    pub seed: u64,
+    pub s3: S3Backing,
+    /// A file with a signed offset in milliseconds, read again within 100 ms: tokens, expiries and
+    /// time to live follow it.
+    pub clock_file: Option<PathBuf>,
+    /// The CloudFormation template that names tables, their time-to-live attributes, and buckets.
+    pub template: PathBuf,
+    pub model_latency: LatencyModel,
+    /// The preset value of the HMAC key's secret.
+    pub hmac_secret: String,
+}
+
+/// Why a start failed; nothing is left running after one.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("cannot use the template {}", path.display())]
+    Template {
+        path: PathBuf,
+        #[source]
+        source: crate::template::TemplateError,
+    },
+    #[error("cannot listen on 127.0.0.1")]
+    Listen(#[source] io::Error),
+    #[error("cannot prepare the tables")]
+    Tables(#[source] crate::dynamodb::TablesError),
+    #[error("cannot prepare the object store")]
+    ObjectStore(#[source] crate::s3::StoreError),
+    #[error("cannot make the user pool's key")]
+    Key(#[source] crate::cognito::KeyError),
+    #[error("the model of {service} is unusable")]
+    Model {
+        service: &'static str,
+        #[source]
+        source: crate::model::ModelError,
+    },
+}

@@ -1,0 +1,247 @@
+//! The embedded AWS of a stage: the emulators in this process, the backend's variables that point at them, and the
+//! description that suites get. It starts no backend and provisions nobody.
+
+pub mod clock;
+mod environment;
+mod stage_json;
+
+use std::io;
+use std::path::Path;
+use std::path::PathBuf;
+
+use emulators::Emulators;
+use emulators::Options;
+use emulators::S3Backing;
+use rand::Rng as _;
+use serde::Deserialize;
+use serde::Serialize;
+use thiserror::Error;
+use verdict::domain::stage::Admin;
+use verdict::domain::stage::Capabilities;
+use verdict::domain::stage::Capability;
+use verdict::domain::stage::CognitoRef;
+use verdict::domain::stage::Credentials;
+use verdict::domain::stage::Limits;
+use verdict::domain::stage::Processes;
+use verdict::domain::stage::Resources;
+use verdict::domain::stage::STAGE_SCHEMA;
+use verdict::domain::stage::SecretRef;
+use verdict::domain::stage::StageDescription;
+
+pub use environment::BackendSettings;
+pub use environment::env_file;
+pub use stage_json::StageFileWriteError;
+pub use stage_json::write_stage_file;
+
+/// The region of every embedded stage: Manuel's own.
+const REGION: &str = "eu-west-1";
+/// AWS's documentation account; it appears in ARNs only.
+const ACCOUNT: &str = "123456789012";
+/// Offset of the stage's clock, beside its logs.
+const CLOCK_FILE: &str = "clock";
+
+/// How long the emulated model takes: a draw by seed, and a share for its output.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelLatency {
+    /// Half of the calls take less, in milliseconds.
+    pub median_ms: u32,
+    /// 95 % of the calls take less, in milliseconds; the same as the median makes every call take as long.
+    pub p95_ms: u32,
+    /// Milliseconds for each 1 000 output tokens, in addition.
+    pub ms_per_1000_output_tokens: u32,
+}
+
+/// What an embedded stage is started with.
+#[derive(Clone, Debug)]
+pub struct EmbeddedSettings {
+    /// The project root: the template is there.
+    pub root: PathBuf,
+    /// Where the clock file goes.
+    pub run_dir: PathBuf,
+    /// Ids and model latencies derive from it.
+    pub seed: u64,
+    /// How long the model takes.
+    pub model_latency: ModelLatency,
+}
+
+/// The emulators of one stage.
+#[derive(Debug)]
+pub struct EmbeddedStage {
+    emulators: Emulators,
+    hmac_secret: String,
+    clock_file: PathBuf,
+}
+
+/// A backend that answers, as the description names it.
+#[derive(Clone, Debug)]
+pub struct BackendFacts {
+    /// Without a trailing slash.
+    pub base_url: String,
+    /// What `/version` said.
+    pub commit: String,
+    /// What `/version` said about seeded defects.
+    pub defects: Vec<String>,
+    /// None when it is run by hand.
+    pub pid: Option<u32>,
+    /// Its log, where it is ours.
+    pub log: Option<PathBuf>,
+    /// What it enforces.
+    pub limits: Limits,
+}
+
+/// There is no embedded AWS.
+#[derive(Debug, Error)]
+pub enum EmbeddedError {
+    /// The clock file.
+    #[error("cannot write the stage's clock {path}")]
+    Clock {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The emulators.
+    #[error("cannot start the embedded AWS")]
+    Start {
+        /// Why.
+        #[source]
+        source: emulators::StartError,
+    },
+    /// The template does not have what the backend needs.
+    #[error("the template names no {what}")]
+    Template {
+        /// The logical id.
+        what: &'static str,
+    },
+}
+
+impl EmbeddedStage {
+    /// Starts every emulator on 127.0.0.1 and a port of its own.
+    pub async fn start(settings: &EmbeddedSettings) -> Result<Self, EmbeddedError> {
+        let clock_file = settings.run_dir.join(CLOCK_FILE);
+        std::fs::write(&clock_file, "0\n")
+            .map_err(|source| EmbeddedError::Clock { path: clock_file.clone(), source })?;
+        let hmac_secret = hex::encode(rand::rng().random::<[u8; 32]>());
+        let emulators = emulators::start(Options {
+            region: REGION.to_owned(),
+            account_id: ACCOUNT.to_owned(),
+            seed: settings.seed,
+            s3: S3Backing::Memory,
+            clock_file: Some(clock_file.clone()),
+            template: settings.root.join("backend/deploy/template.yaml"),
+            model_latency: settings.model_latency.into(),
+            hmac_secret: hmac_secret.clone(),
+        })
+        .await
+        .map_err(|source| EmbeddedError::Start { source })?;
+        Ok(Self { emulators, hmac_secret, clock_file })
+    }
+
+    /// Every variable of a backend on this stage.
+    pub fn backend_environment(
+        &self,
+        settings: &BackendSettings,
+    ) -> Result<std::collections::BTreeMap<String, String>, EmbeddedError> {
+        let resources = self.resources()?;
+        Ok(environment::variables(self, &resources, settings))
+    }
+
+    /// What suites are told. Users are added by whoever provisions them.
+    pub fn describe(&self, backend: BackendFacts) -> Result<StageDescription, EmbeddedError> {
+        let mut capabilities = [
+            Capability::Clock,
+            Capability::StoresReadable,
+            Capability::ProvisionUsers,
+            Capability::DeterministicModel,
+            Capability::Outages,
+            Capability::LocalProcesses,
+        ]
+        .into_iter()
+        .collect::<std::collections::BTreeSet<_>>();
+        // Every address in 127.0.0.0/8 is one's own on Linux only.
+        if cfg!(target_os = "linux") {
+            capabilities.insert(Capability::SourceAddresses);
+        }
+        let names = self.emulators.resources();
+        let endpoints = self.emulators.endpoints();
+        Ok(StageDescription {
+            schema: STAGE_SCHEMA.to_owned(),
+            name: "embedded".to_owned(),
+            base_url: backend.base_url,
+            sut_commit: backend.commit,
+            sut_defects: backend.defects,
+            region: REGION.to_owned(),
+            cognito: CognitoRef {
+                endpoint: endpoints.get("cognito-idp").cloned().unwrap_or_default(),
+                user_pool_id: names.user_pool_id.clone(),
+                client_id: names.client_id.clone(),
+                admin_credentials: Some(credentials(self.emulators.user_admin_credentials())),
+            },
+            endpoints: endpoints.clone(),
+            resources: self.resources()?,
+            store_credentials: Some(credentials(self.emulators.read_only_credentials())),
+            hmac_key: SecretRef::Throwaway(self.hmac_secret.clone()),
+            users: Vec::new(),
+            admin: Admin {
+                emulators_url: Some(self.emulators.admin_url().to_owned()),
+                clock_file: Some(self.clock_file.display().to_string()),
+                backend_log: backend.log.map(|log| log.display().to_string()),
+            },
+            processes: Some(Processes {
+                stage_pid: std::process::id(),
+                backend_pid: backend.pid,
+            }),
+            capabilities: Capabilities(capabilities),
+            limits: backend.limits,
+        })
+    }
+
+    /// Where the backend's log goes in `run_dir`.
+    pub fn backend_log(run_dir: &Path) -> PathBuf {
+        run_dir.join("backend.log")
+    }
+
+    /// Stops every emulator: 200 ms in order, then at once.
+    pub async fn stop(self) {
+        self.emulators.stop().await;
+    }
+
+    fn resources(&self) -> Result<Resources, EmbeddedError> {
+        let names = self.emulators.resources();
+        let table = |what: &'static str| {
+            names.tables.get(what).cloned().ok_or(EmbeddedError::Template { what })
+        };
+        let bucket = |what: &'static str| {
+            names.buckets.get(what).cloned().ok_or(EmbeddedError::Template { what })
+        };
+        Ok(Resources {
+            usage_table: table("UsageTable")?,
+            manuals_table: table("ManualsTable")?,
+            rate_limit_table: table("RateLimitTable")?,
+            errors_table: table("ErrorsTable")?,
+            manuals_bucket: bucket("ManualsBucket")?,
+            audio_bucket: bucket("AudioBucket")?,
+            knowledge_base_id: names.knowledge_base_id.clone(),
+            data_source_id: names.data_source_id.clone(),
+        })
+    }
+}
+
+impl From<ModelLatency> for emulators::LatencyModel {
+    fn from(latency: ModelLatency) -> Self {
+        let ModelLatency { median_ms, p95_ms, ms_per_1000_output_tokens } = latency;
+        let base = if p95_ms <= median_ms {
+            emulators::Distribution::Constant { ms: median_ms }
+        } else {
+            emulators::Distribution::LogNormal { median_ms, p95_ms }
+        };
+        Self { base, ms_per_1000_output_tokens }
+    }
+}
+
+fn credentials(pair: (String, String)) -> Credentials {
+    let (access_key_id, secret) = pair;
+    Credentials { access_key_id, secret_access_key: SecretRef::Throwaway(secret) }
+}

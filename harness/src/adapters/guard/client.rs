@@ -1,0 +1,177 @@
+//! The side of the process that starts a guard: the program's pid, its end, and a bounded stop.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use nix::sys::signal::killpg;
+use nix::unistd::Pid;
+use thiserror::Error;
+use tokio::io::AsyncBufReadExt as _;
+use tokio::io::BufReader;
+use tokio::io::Lines;
+use tokio::process::Child;
+use tokio::process::ChildStdin;
+use tokio::process::ChildStdout;
+use tokio::process::Command;
+use tokio::time::timeout;
+
+use super::GuardLine;
+use super::ProgramExit;
+
+/// A guard that has not said anything by then is broken: it starts one process.
+const START: Duration = Duration::from_secs(5);
+/// The guard's own 3 s between SIGTERM and SIGKILL, and room for a busy machine.
+const STOP: Duration = Duration::from_secs(5);
+
+/// A program to run under a guard.
+#[derive(Clone, Debug)]
+pub struct GuardedCommand {
+    /// This executable: the guard is one of its hidden subcommands.
+    pub harness: PathBuf,
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+    /// Its whole environment; nothing is inherited.
+    pub env: BTreeMap<OsString, OsString>,
+    /// Its working directory.
+    pub cwd: PathBuf,
+    /// Where its output goes.
+    pub log: PathBuf,
+    /// Show its stderr to people instead of logging it.
+    pub show_stderr: bool,
+}
+
+/// A program that runs under a guard.
+#[derive(Debug)]
+pub struct Guarded {
+    pid: u32,
+    guard: Child,
+    lifeline: Option<ChildStdin>,
+    lines: Lines<BufReader<ChildStdout>>,
+    exit: Option<ProgramExit>,
+}
+
+/// The guarded program does not run.
+#[derive(Debug, Error)]
+pub enum GuardStartError {
+    /// The guard itself cannot be started.
+    #[error("cannot start the guard {harness}")]
+    Spawn {
+        /// The executable.
+        harness: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// The program cannot be started.
+    #[error("cannot start {program}: {error}")]
+    Program {
+        /// The program.
+        program: PathBuf,
+        /// What the system said.
+        error: String,
+        /// There is no such file.
+        missing: bool,
+    },
+    /// The guard said something else, or nothing.
+    #[error("the guard did not report a start within {START:?}; it said {said}")]
+    Silent {
+        /// What came instead.
+        said: String,
+    },
+}
+
+impl Guarded {
+    /// Starts `command` under a guard and waits until it runs, at most 5 s.
+    pub async fn start(command: GuardedCommand) -> Result<Self, GuardStartError> {
+        let spawn_error =
+            |source| GuardStartError::Spawn { harness: command.harness.clone(), source };
+        let mut guard = Command::new(&command.harness);
+        guard.arg("__guard").arg("--log").arg(&command.log);
+        if command.show_stderr {
+            guard.arg("--show-stderr");
+        }
+        guard.arg("--").arg(&command.program).args(&command.args);
+        guard.env_clear().envs(&command.env).current_dir(&command.cwd);
+        // A group of its own: Ctrl-C at the terminal reaches the runner only, and the rest ends in order.
+        guard.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
+        let mut guard = guard.spawn().map_err(spawn_error)?;
+        let lifeline = guard.stdin.take();
+        let stdout = guard
+            .stdout
+            .take()
+            .ok_or_else(|| spawn_error(io::Error::other("its stdout is not a pipe")))?;
+        let mut lines = BufReader::new(stdout).lines();
+        match timeout(START, next(&mut lines)).await {
+            Ok(Some(GuardLine::Started { pid })) => {
+                Ok(Self { pid, guard, lifeline, lines, exit: None })
+            }
+            Ok(Some(GuardLine::NotStarted { error, missing })) => {
+                Err(GuardStartError::Program { program: command.program, error, missing })
+            }
+            Ok(Some(GuardLine::Exited(exit))) => {
+                Err(GuardStartError::Silent { said: exit.to_string() })
+            }
+            Ok(None) | Err(_) => Err(GuardStartError::Silent { said: "nothing".to_owned() }),
+        }
+    }
+
+    /// The program's process id.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Waits for the program's end; may be dropped and called again. If the guard is lost, the program's group is
+    /// ended here and the exit has neither code nor signal.
+    pub async fn exited(&mut self) -> ProgramExit {
+        while self.exit.is_none() {
+            match next(&mut self.lines).await {
+                Some(GuardLine::Exited(exit)) => self.exit = Some(exit),
+                Some(GuardLine::Started { .. } | GuardLine::NotStarted { .. }) => {}
+                None => {
+                    self.kill_program();
+                    self.exit = Some(ProgramExit { code: None, signal: None, asked: false });
+                }
+            }
+        }
+        self.exit.clone().unwrap_or(ProgramExit { code: None, signal: None, asked: false })
+    }
+
+    /// Ends the program: SIGTERM, 3 s, SIGKILL by the guard; after 5 s by this process.
+    pub async fn stop(mut self) -> ProgramExit {
+        drop(self.lifeline.take());
+        let exit = if let Ok(exit) = timeout(STOP, self.exited()).await {
+            exit
+        } else {
+            self.kill_program();
+            ProgramExit { code: None, signal: Some(Signal::SIGKILL as i32), asked: true }
+        };
+        if timeout(STOP, self.guard.wait()).await.is_err() {
+            drop(self.guard.start_kill());
+        }
+        exit
+    }
+
+    /// The last resort when there is no guard any more. The group is the program's own.
+    fn kill_program(&self) {
+        if let Some(group) = i32::try_from(self.pid).ok().filter(|pid| *pid > 1) {
+            drop(killpg(Pid::from_raw(group), Signal::SIGKILL));
+        }
+    }
+}
+
+/// The next line that is one of the guard's; none at the end. Cancel-safe, as `next_line` is.
+async fn next(lines: &mut Lines<BufReader<ChildStdout>>) -> Option<GuardLine> {
+    while let Ok(Some(line)) = lines.next_line().await {
+        if let Ok(line) = serde_json::from_str(&line) {
+            return Some(line);
+        }
+    }
+    None
+}

@@ -1,0 +1,180 @@
+//! Users with manuals on any stage, over the wire: created in Cognito where that is allowed, signed in, their manuals
+//! uploaded through the backend's own API and indexed. It knows a stage by its description only.
+
+mod account;
+mod error;
+mod upload;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::StreamExt as _;
+use futures::TryStreamExt as _;
+use futures::stream;
+use manuel_client::ManuelClient;
+use manuel_client::Session;
+use manuel_client::Signer;
+use serde::Deserialize;
+use serde::Serialize;
+use verdict::domain::stage::Capability;
+use verdict::domain::stage::SecretRef;
+use verdict::domain::stage::StageDescription;
+use verdict::domain::stage::StageUser;
+
+pub use account::random_password;
+pub use error::ProvisionError;
+
+use account::Accounts;
+use upload::Uploads;
+
+/// The backend's own deadline is 25 s; nothing here may outlive it by much.
+const REQUEST: Duration = Duration::from_secs(27);
+/// Everything is on this machine or in one region.
+const CONNECT: Duration = Duration::from_secs(2);
+
+/// A user that must exist.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WantedUser {
+    /// Sign-in name.
+    pub username: String,
+    /// Keys of fixture manuals.
+    pub manuals: Vec<String>,
+}
+
+/// A manual that can be uploaded.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ManualFile {
+    /// Its key in `fixtures/`.
+    pub key: String,
+    /// The name that the backend is told.
+    pub filename: String,
+    /// Its media type.
+    pub content_type: String,
+    /// The file.
+    pub bytes: Bytes,
+}
+
+/// A user who is signed in and whose manuals can be asked about.
+#[derive(Clone, Debug)]
+pub struct ProvisionedUser {
+    /// Sign-in name.
+    pub username: String,
+    /// Password, as the stage or this run has set it.
+    pub password: String,
+    /// Cognito `sub`.
+    pub sub: String,
+    /// Tokens.
+    pub session: Session,
+    /// Key of the fixture manual → id on the stage.
+    pub manual_ids: BTreeMap<String, String>,
+}
+
+impl ProvisionedUser {
+    /// As it stands in a stage description.
+    pub fn to_stage_user(&self) -> StageUser {
+        StageUser {
+            username: self.username.clone(),
+            password: SecretRef::Throwaway(self.password.clone()),
+            sub: Some(self.sub.clone()),
+            manuals: self.manual_ids.keys().cloned().collect(),
+        }
+    }
+}
+
+/// Makes sure that each user of `wanted` exists on `stage`, is signed in, and has exactly these manuals indexed (and
+/// those it had before). At most `concurrency` users are worked on at once. The result is in the order of `wanted`.
+pub async fn provision(
+    stage: &StageDescription,
+    manuals: &BTreeMap<String, ManualFile>,
+    wanted: &[WantedUser],
+    concurrency: usize,
+) -> Result<Vec<ProvisionedUser>, ProvisionError> {
+    let signer = signer(stage)?;
+    let accounts = Accounts::new(stage)?;
+    let uploads = Uploads::new(stage, manuals, wanted, &signer)?;
+    let own_address = stage.capabilities.has(Capability::SourceAddresses);
+    let concurrency = concurrency.max(1);
+    let started: Vec<(ProvisionedUser, ManuelClient)> =
+        stream::iter(wanted.iter().enumerate().map(|(ordinal, user)| {
+            let address = own_address.then(|| source_address(ordinal));
+            start_user(stage, &accounts, &uploads, (user, address))
+        }))
+        .buffered(concurrency)
+        .try_collect()
+        .await?;
+    // Only now: the index works while others still upload, and the first question is likely the last.
+    stream::iter(started.iter().map(|(user, client)| uploads.indexed(user, client)))
+        .buffer_unordered(concurrency)
+        .try_collect::<()>()
+        .await?;
+    Ok(started.into_iter().map(|(user, _)| user).collect())
+}
+
+async fn start_user(
+    stage: &StageDescription,
+    accounts: &Accounts,
+    uploads: &Uploads<'_>,
+    (wanted, address): (&WantedUser, Option<IpAddr>),
+) -> Result<(ProvisionedUser, ManuelClient), ProvisionError> {
+    let account = accounts.open(&wanted.username).await?;
+    let client = ManuelClient::new(&stage.base_url, address, REQUEST, CONNECT)
+        .map_err(|source| ProvisionError::Connection { source })?;
+    let mut user = ProvisionedUser {
+        username: wanted.username.clone(),
+        password: account.password,
+        sub: account.session.sub.clone(),
+        session: account.session,
+        manual_ids: BTreeMap::new(),
+    };
+    if !account.created {
+        user.manual_ids = uploads.present(&user, &client).await?;
+    }
+    for key in &wanted.manuals {
+        if !user.manual_ids.contains_key(key) {
+            let id = uploads.upload(&user, &client, key).await?;
+            user.manual_ids.insert(key.clone(), id);
+        }
+    }
+    Ok((user, client))
+}
+
+fn signer(stage: &StageDescription) -> Result<Signer, ProvisionError> {
+    let key = throwaway(&stage.hmac_key, "hmac_key")?;
+    Signer::new(key.as_bytes()).map_err(|source| ProvisionError::Signer { source })
+}
+
+/// References are resolved where the stage file is read; what is left is the value itself.
+fn throwaway<'a>(secret: &'a SecretRef, what: &'static str) -> Result<&'a str, ProvisionError> {
+    match secret {
+        SecretRef::Throwaway(value) => Ok(value),
+        SecretRef::Env(_) | SecretRef::SecretsManager(_) => {
+            Err(ProvisionError::UnresolvedSecret { what })
+        }
+    }
+}
+
+/// An own address for each user, in a part of 127.0.0.0/8 that virtual users of a load run do not take: a limit per
+/// address then counts neither against the other.
+fn source_address(ordinal: usize) -> IpAddr {
+    let [.., high, low] = ordinal.to_be_bytes();
+    // Never .0 or .255 at the end, which some tools take for networks.
+    let (high, low) = if low > 252 { (high.wrapping_add(128), 1) } else { (high, low + 1) };
+    IpAddr::V4(Ipv4Addr::new(127, 200, high, low))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_user_has_an_address_of_its_own() {
+        let addresses: std::collections::BTreeSet<IpAddr> = (0..250).map(source_address).collect();
+        assert_eq!(addresses.len(), 250);
+        assert!(addresses.iter().all(IpAddr::is_loopback));
+        assert_eq!(source_address(256), "127.200.1.1".parse::<IpAddr>().unwrap());
+    }
+}

@@ -1,0 +1,124 @@
+//! What a stage process is asked for: one JSON line on its stdin. Data only.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::adapters::embedded_stage::ModelLatency;
+pub use crate::adapters::provision::WantedUser;
+
+/// Questions a day on a stage that says nothing else (api.md, "Quota").
+const DAILY_QUOTA: u64 = 50;
+/// Questions a month on a stage that says nothing else (api.md, "Quota").
+const MONTHLY_QUOTA: u64 = 1000;
+
+/// A stage to start.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StageRequest {
+    /// The project root.
+    pub root: PathBuf,
+    /// Logs, the clock file and `stage.json` go there. It exists.
+    pub run_dir: PathBuf,
+    /// Ids and model latencies derive from it.
+    pub seed: u64,
+    /// Which backend.
+    pub backend: BackendChoice,
+    /// Seeded defects to switch on by name; needs a backend that was built with them.
+    pub defects: Vec<String>,
+    /// Users to create, with the manuals that are uploaded and indexed for them.
+    pub users: Vec<WantedUser>,
+    /// Questions a user may ask per UTC day.
+    pub daily_quota: u64,
+    /// The same per month.
+    pub monthly_quota: u64,
+    /// How long the emulated model takes.
+    pub model_latency: ModelLatency,
+    /// Variables of the backend that differ from what the stage would set, by name.
+    pub env: BTreeMap<String, String>,
+}
+
+/// Which backend stands on the stage.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum BackendChoice {
+    /// Built from the workspace.
+    Build {
+        /// `server-defects` instead of `server`.
+        defects: bool,
+    },
+    /// A binary that exists.
+    Binary(PathBuf),
+    /// Run by hand, with the variables that are written to a file.
+    None {
+        /// The file.
+        env_file: PathBuf,
+    },
+}
+
+impl StageRequest {
+    /// A stage with the backend of the workspace and the four users that every stage has.
+    pub fn new(root: PathBuf, run_dir: PathBuf, seed: u64) -> Self {
+        Self {
+            root,
+            run_dir,
+            seed,
+            backend: BackendChoice::Build { defects: false },
+            defects: Vec::new(),
+            users: Self::default_users(),
+            daily_quota: DAILY_QUOTA,
+            monthly_quota: MONTHLY_QUOTA,
+            model_latency: ModelLatency::default(),
+            env: BTreeMap::new(),
+        }
+    }
+
+    /// The same with seeded defects: none asked for leaves the backend as it was chosen.
+    #[must_use]
+    pub fn with_defects(mut self, defects: Vec<String>) -> Self {
+        if !defects.is_empty() && matches!(self.backend, BackendChoice::Build { .. }) {
+            self.backend = BackendChoice::Build { defects: true };
+        }
+        self.defects = defects;
+        self
+    }
+
+    /// alice owns three manuals, bob one of them, carol none of what the others own, dave none at all.
+    pub fn default_users() -> Vec<WantedUser> {
+        let user = |username: &str, manuals: &[&str]| WantedUser {
+            username: username.to_owned(),
+            manuals: manuals.iter().map(|key| (*key).to_owned()).collect(),
+        };
+        vec![
+            user("alice", &["router", "coffee", "ebike"]),
+            user("bob", &["router"]),
+            user("carol", &["solar"]),
+            user("dave", &[]),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_one_line_and_comes_back() {
+        let request = StageRequest::new("/root".into(), "/run".into(), 7)
+            .with_defects(vec!["quota-fails-open".to_owned()]);
+        let line = serde_json::to_string(&request).unwrap();
+        assert!(!line.contains('\n'));
+        assert_eq!(serde_json::from_str::<StageRequest>(&line).unwrap(), request);
+        assert_eq!(request.backend, BackendChoice::Build { defects: true });
+    }
+
+    #[test]
+    fn a_chosen_binary_stays_chosen() {
+        let mut request = StageRequest::new("/root".into(), "/run".into(), 7);
+        request.backend = BackendChoice::Binary("/b".into());
+        let request = request.with_defects(vec!["x".to_owned()]);
+        assert_eq!(request.backend, BackendChoice::Binary("/b".into()));
+    }
+}

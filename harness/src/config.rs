@@ -1,0 +1,6 @@
+//! What people and the machine give us: files, the environment, the project root. Raw in, domain out; errors name the
+//! place and what was expected.
+
+pub mod fixtures;
+pub mod root;
+pub mod stage_file;
