@@ -10,9 +10,7 @@ const BUILT_FROM: &[&str] =
 
 fn main() {
     println!("cargo:rerun-if-env-changed=MANUEL_GIT_COMMIT");
-    for path in
-        ["build.rs", "src", "Cargo.toml", "../Cargo.toml", "../Cargo.lock", "../.cargo"]
-    {
+    for path in ["build.rs", "src", "Cargo.toml", "../Cargo.toml", "../Cargo.lock", "../.cargo"] {
         rerun_if_changed(Path::new(path));
     }
     let commit = option_env_at_build("MANUEL_GIT_COMMIT").or_else(commit_of_checkout);

@@ -1,2 +1,1 @@
-//! in progress
 fn main() {}

@@ -1,7 +1,6 @@
 //! What belongs to one request and must reach every layer below without being passed by hand: its id, its trace, its
 //! deadline, and the time it spent waiting for dependencies. Nothing here decides what is answered.
 
-use std::future::Future;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -73,8 +72,7 @@ pub fn current() -> Option<Arc<RequestContext>> {
 
 /// The id of the current request; a fresh one outside any request, so that an answer never lacks it.
 pub fn request_id() -> String {
-    current()
-        .map_or_else(|| uuid::Uuid::new_v4().to_string(), |context| context.request_id.clone())
+    current().map_or_else(|| uuid::Uuid::new_v4().to_string(), |context| context.request_id.clone())
 }
 
 /// Awaits a dependency and books the time as the dependency's, not ours.
@@ -101,6 +99,7 @@ impl Deadline {
     }
 
     /// The same deadline, `margin` earlier: what remains is for putting things right.
+    #[must_use]
     pub fn earlier_by(self, margin: Duration) -> Self {
         Self(self.0.checked_sub(margin).unwrap_or(self.0))
     }

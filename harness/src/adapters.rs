@@ -4,7 +4,14 @@
 pub mod backend_build;
 pub mod embedded_stage;
 pub mod guard;
+pub mod interrupts;
 pub mod lifeline;
+pub mod load_worker;
 pub mod poll;
 pub mod provision;
+pub mod resources;
+pub mod run_dir;
 pub mod stage_process;
+pub mod stores;
+pub mod system_clock;
+pub mod worker_process;

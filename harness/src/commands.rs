@@ -1,9 +1,16 @@
 //! One file per subcommand: its arguments, then resolve → plan → wire → run → judge → write.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+
+use crate::config::profile_file::ProfileFileError;
+use error::CommandError;
 
 pub mod error;
 pub mod guard;
+pub mod judge;
+pub mod load;
+pub mod replay;
 pub mod stage;
 
 pub use crate::cli::exit::Exit;
@@ -15,4 +22,26 @@ pub struct Context {
     pub root: PathBuf,
     /// This executable, for the hidden subcommands.
     pub exe: PathBuf,
+}
+
+/// Versions that a run records.
+pub fn tools() -> BTreeMap<String, String> {
+    let tools = [
+        ("harness", env!("CARGO_PKG_VERSION")),
+        ("rustc", env!("HARNESS_RUSTC")),
+        ("build_profile", env!("HARNESS_PROFILE")),
+    ];
+    tools.into_iter().map(|(tool, version)| (tool.to_owned(), version.to_owned())).collect()
+}
+
+/// A profile that cannot be used, as a person reads it: exit 2.
+pub fn bad_profile(error: ProfileFileError) -> CommandError {
+    match error {
+        ProfileFileError::Bad(bad) => CommandError::BadFile(miette::Report::new(bad)),
+        ProfileFileError::Unknown { .. } => CommandError::usage(error.to_string(), None),
+        ProfileFileError::Read { .. } => {
+            let hint = "is --root the project's root?".to_owned();
+            CommandError::usage(format!("{error}"), hint)
+        }
+    }
 }

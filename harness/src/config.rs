@@ -2,5 +2,7 @@
 //! place and what was expected.
 
 pub mod fixtures;
+pub mod profile_file;
+pub mod questions;
 pub mod root;
 pub mod stage_file;

@@ -14,4 +14,3 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod report;
-pub mod run;

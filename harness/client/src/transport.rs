@@ -189,8 +189,12 @@ fn by_io(error: &io::Error, connecting: bool, phase: Phase) -> Option<TransportR
 fn sources<'a>(
     error: &'a reqwest::Error,
 ) -> impl Iterator<Item = &'a (dyn StdError + 'static)> + use<'a> {
-    let first: &'a (dyn StdError + 'static) = error;
-    std::iter::successors(Some(first), |error| error.source())
+    let mut next: Option<&'a (dyn StdError + 'static)> = Some(error);
+    std::iter::from_fn(move || {
+        let current = next?;
+        next = current.source();
+        Some(current)
+    })
 }
 
 fn chain(error: &reqwest::Error) -> String {

@@ -2,6 +2,7 @@
 
 pub mod canonical;
 pub mod causes;
+pub mod conservation;
 pub mod correctness;
 pub mod load;
 pub mod seen;

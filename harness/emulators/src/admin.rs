@@ -29,12 +29,8 @@ pub(crate) struct Admin {
 }
 
 impl Handler for Admin {
-    fn handle(
-        &self,
-        request: Request<Incoming>,
-    ) -> impl Future<Output = Response<Body>> + Send + 'static {
-        let admin = self.clone();
-        async move { admin.answer(request).await }
+    async fn handle(self, request: Request<Incoming>) -> Response<Body> {
+        self.answer(request).await
     }
 }
 
@@ -43,7 +39,9 @@ impl Admin {
         let (parts, body) = request.into_parts();
         let body = match Limited::new(body, MAX_BODY).collect().await {
             Ok(body) => body.to_bytes(),
-            Err(error) => return refuse(&BadField { field: "body".into(), reason: error.to_string() }),
+            Err(error) => {
+                return refuse(&BadField { field: "body".into(), reason: error.to_string() });
+            }
         };
         let body = if body.is_empty() {
             Value::Null

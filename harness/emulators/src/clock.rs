@@ -70,6 +70,7 @@ impl Clock {
 
     /// Reads the offset's file again and again until dropped. A file that does not hold a number
     /// leaves the offset as it was: a writer may be between truncating and writing.
+    #[expect(clippy::infinite_loop, reason = "its task is aborted")]
     pub(crate) async fn follow(self) {
         let Some(file) = self.0.file.clone() else { return };
         loop {

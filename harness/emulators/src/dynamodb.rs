@@ -77,10 +77,8 @@ fn create(clock: Clock, tables: &[Table]) -> Result<Database, TablesError> {
         Database::memory_with_clock(Arc::new(EngineClock(clock))).map_err(TablesError::Open)?;
     for table in tables {
         let definition = |source| TablesError::Definition { table: table.name.clone(), source };
-        let failed = |source| TablesError::Create {
-            table: table.name.clone(),
-            source: Box::new(source),
-        };
+        let failed =
+            |source| TablesError::Create { table: table.name.clone(), source: Box::new(source) };
         let request = serde_json::from_value(table.create.clone()).map_err(definition)?;
         database.create_table(request).map_err(failed)?;
         if let Some(attribute) = &table.ttl {

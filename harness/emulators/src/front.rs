@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
@@ -22,7 +23,7 @@ use crate::wire::{self, Protocol};
 const MAX_BODY: usize = 25 * 1024 * 1024;
 
 /// A page beside the service, such as Cognito's JWKS: `None` if the path is not one.
-pub(crate) type Page = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+pub(crate) type Page = Arc<dyn Fn(&str) -> Option<BoxFuture<'static, String>> + Send + Sync>;
 
 /// What all fronts of one start share.
 #[derive(Debug, Clone)]
@@ -65,29 +66,22 @@ impl Front {
 }
 
 impl Handler for Front {
-    fn handle(
-        &self,
-        request: Request<Incoming>,
-    ) -> impl Future<Output = Response<Body>> + Send + 'static {
-        let inner = Arc::clone(&self.0);
-        async move {
-            let timed = inner.stats.begin(&inner.shared.clock);
-            let (parts, body) = request.into_parts();
-            let response = match inner.page(&parts) {
-                Some(page) => page,
-                None => inner.answer(parts, body).await,
-            };
-            timed.end(response.status().as_u16());
-            response
-        }
+    async fn handle(self, request: Request<Incoming>) -> Response<Body> {
+        let inner = self.0;
+        let timed = inner.stats.begin(&inner.shared.clock);
+        let (parts, body) = request.into_parts();
+        let response = match inner.page(&parts) {
+            Some(page) => wire::page(StatusCode::OK, "application/json", page.await),
+            None => inner.answer(parts, body).await,
+        };
+        timed.end(response.status().as_u16());
+        response
     }
 }
 
 impl Inner {
-    fn page(&self, parts: &Parts) -> Option<Response<Body>> {
-        let page = self.page.as_ref().filter(|_| parts.method == Method::GET)?;
-        let body = page(parts.uri.path())?;
-        Some(wire::page(StatusCode::OK, "application/json", body))
+    fn page(&self, parts: &Parts) -> Option<BoxFuture<'static, String>> {
+        self.page.as_ref().filter(|_| parts.method == Method::GET)?(parts.uri.path())
     }
 
     async fn answer(&self, parts: Parts, body: Incoming) -> Response<Body> {
@@ -138,6 +132,7 @@ impl Inner {
             trace: header("traceparent").map(str::to_owned),
             user: user.map(str::to_owned),
         };
+        tracing::trace!(operation = name, user, trace = ?call.trace, by = ?call.user, "call");
         let output = self
             .service
             .call(call)

@@ -2,20 +2,38 @@
 //! knowledge base, in one process, on 127.0.0.1 and ports that the kernel picks.
 //!
 //! ```text
-//! SDK ─ SigV4 ─▶ front (signature → permission → outage → model → statistics) ─▶ Service::call
-//! SDK ─ SigV4 ─▶ dynamodb proxy (signature → permission → outage → statistics) ─▶ dynoxide
-//! SDK ─ SigV4 ─▶ s3 front (outage → clock → statistics) ─▶ s3s (signature → access) ─▶ store
+//! SDK ─ SigV4 ─▶ front (operation → signature → permission → outage → model) ─▶ Service::call
+//! SDK ─ SigV4 ─▶ dynamodb proxy (signature → permission → outage) ─▶ dynoxide
+//! SDK ─ SigV4 ─▶ s3 front (dates) ─▶ s3s (signature → permission → outage) ─▶ store
 //! ```
 //! Nothing here knows the backend under test, and no packet leaves 127.0.0.0/8.
+mod admin;
 pub(crate) mod bedrock;
 pub(crate) mod clock;
+mod cognito;
+mod credentials;
+mod dynamodb;
+mod front;
 pub(crate) mod knowledge_base;
-pub(crate) mod resources;
-pub(crate) mod s3;
-pub(crate) mod service;
-
+mod model;
 mod options;
+mod outages;
+mod resources;
+pub(crate) mod s3;
+mod secrets;
+mod server;
+pub(crate) mod service;
+mod signature;
+mod start;
+mod stats;
+mod template;
+mod wire;
 
-pub use crate::bedrock::LatencyModel;
+pub use crate::bedrock::{Distribution, LatencyModel, NOTHING_SAID, TEXT_MODEL_ID};
+pub use crate::dynamodb::TablesError;
+pub use crate::model::ModelError;
 pub use crate::options::{Options, S3Backing, StartError};
 pub use crate::resources::{NAME_PREFIX, Resources};
+pub use crate::s3::StoreError;
+pub use crate::start::{Emulators, start};
+pub use crate::template::TemplateError;

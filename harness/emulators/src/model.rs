@@ -27,6 +27,8 @@ pub enum ModelError {
         #[source]
         source: Box<regex::Error>,
     },
+    #[error("there is no model of `{0}`")]
+    NoModel(&'static str),
     #[error("operation `{0}` needs a method and a URI")]
     NoRoute(String),
     #[error("a shape needs exactly one of `type` and `ref`, and a list or map needs `of`")]
@@ -153,7 +155,7 @@ impl Model {
             };
             raw.remove(name);
             if let Some(text) = found {
-                raw.insert(name.clone(), shape.from_text(&self.shapes, text));
+                raw.insert(name.clone(), shape.read_text(&self.shapes, text));
             }
         }
         let checked = validate::members(&self.shapes, &operation.input, &raw)
@@ -213,7 +215,8 @@ mod tests {
 
     #[test]
     fn a_gap_in_a_model_is_found_at_the_start() {
-        let text = r#"{"protocol":"awsJson1.1","operations":{"A":{"input":{"x":{"ref":"Nothing"}}}}}"#;
+        let text =
+            r#"{"protocol":"awsJson1.1","operations":{"A":{"input":{"x":{"ref":"Nothing"}}}}}"#;
         assert!(matches!(Model::parse(text), Err(super::ModelError::UnknownShape(_))));
         let text = r#"{"protocol":"restJson1","operations":{"A":{"method":"GET"}}}"#;
         assert!(matches!(Model::parse(text), Err(super::ModelError::NoRoute(_))));

@@ -27,7 +27,7 @@ pub struct Options {
     /// A file with a signed offset in milliseconds, read again within 100 ms: tokens, expiries and
     /// time to live follow it.
     pub clock_file: Option<PathBuf>,
-    /// The CloudFormation template that names tables, their time-to-live attributes, and buckets.
+    /// The `CloudFormation` template that names tables, their time-to-live attributes, and buckets.
     pub template: PathBuf,
     pub model_latency: LatencyModel,
     /// The preset value of the HMAC key's secret.
@@ -49,8 +49,6 @@ pub enum StartError {
     Tables(#[source] crate::dynamodb::TablesError),
     #[error("cannot prepare the object store")]
     ObjectStore(#[source] crate::s3::StoreError),
-    #[error("cannot make the user pool's key")]
-    Key(#[source] crate::cognito::KeyError),
     #[error("the model of {service} is unusable")]
     Model {
         service: &'static str,

@@ -72,12 +72,11 @@ impl Outages {
 
     /// Prolongs an outage from now by `ttl_ms` of `body`, or by its own; false if it is over.
     pub(crate) fn renew(&self, id: &str, body: &Value) -> Result<bool, BadField> {
-        let ttl_ms = match body {
-            Value::Null => None,
-            body => {
-                let fields = object(body, &["ttl_ms"])?;
-                fields.get("ttl_ms").map(|_| ttl(fields)).transpose()?
-            }
+        let ttl_ms = if body.is_null() {
+            None
+        } else {
+            let fields = object(body, &["ttl_ms"])?;
+            fields.get("ttl_ms").map(|_| ttl(fields)).transpose()?
         };
         let now = self.clock.ticks();
         let mut leases = self.leases();

@@ -22,12 +22,3 @@ pub struct Resources {
     /// The name of the secret that holds the HMAC key.
     pub hmac_secret_id: String,
 }
-
-/// The ids of the one knowledge base.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct KnowledgeBaseIds {
-    /// Ten characters of `[0-9A-Z]`, as AWS draws them.
-    pub(crate) knowledge_base_id: String,
-    /// Ten characters of `[0-9A-Z]`.
-    pub(crate) data_source_id: String,
-}

@@ -19,7 +19,7 @@ const PREVIOUS: &str = "AWSPREVIOUS";
 pub(crate) struct Secrets {
     clock: Clock,
     arn_prefix: String,
-    secrets: Mutex<BTreeMap<String, Secret>>,
+    by_name: Mutex<BTreeMap<String, Secret>>,
 }
 
 #[derive(Debug)]
@@ -41,9 +41,13 @@ struct Version {
 
 impl Secrets {
     /// A service with one secret.
-    pub(crate) fn new(clock: Clock, region: &str, account_id: &str, name: &str, value: &str) -> Self {
+    pub(crate) fn new(
+        clock: Clock,
+        (region, account_id): (&str, &str),
+        (name, value): (&str, &str),
+    ) -> Self {
         let arn_prefix = format!("arn:aws:secretsmanager:{region}:{account_id}:secret:");
-        let service = Self { clock, arn_prefix, secrets: Mutex::default() };
+        let service = Self { clock, arn_prefix, by_name: Mutex::default() };
         let content = ("SecretString", value.to_owned());
         let secret = service.new_secret(name, None, Some((Uuid::new_v4().to_string(), content)));
         service.lock(|secrets| secrets.insert(name.to_owned(), secret));
@@ -51,7 +55,7 @@ impl Secrets {
     }
 
     fn lock<T>(&self, work: impl FnOnce(&mut BTreeMap<String, Secret>) -> T) -> T {
-        work(&mut self.secrets.lock().unwrap_or_else(PoisonError::into_inner))
+        work(&mut self.by_name.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn now(&self) -> f64 {
@@ -155,7 +159,8 @@ impl Secrets {
             if let Some(held) = secret.versions.get(&id) {
                 // A repeated token is a repeated request; with another value it is a mistake.
                 if held.content != content {
-                    let message = "You can't modify an existing version, you can only create a new version.";
+                    let message =
+                        "You can't modify an existing version, you can only create a new version.";
                     return Err(AwsError::new(400, "ResourceExistsException", message));
                 }
             } else {

@@ -1,7 +1,6 @@
 //! One HTTP/1.1 server on 127.0.0.1 and a port of the kernel's choice: accepting, keep-alive,
 //! graceful end. It knows no service.
 use std::convert::Infallible;
-use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::pin;
@@ -26,7 +25,7 @@ pub(crate) type Body = s3s::Body;
 pub(crate) trait Handler: Clone + Send + Sync + 'static {
     /// Answers one request; errors are answers too.
     fn handle(
-        &self,
+        self,
         request: Request<Incoming>,
     ) -> impl Future<Output = Response<Body>> + Send + 'static;
 }
@@ -87,7 +86,7 @@ async fn connection<H: Handler>(stream: TcpStream, handler: H, stop: Cancellatio
         tracing::debug!(%error, "cannot set nodelay");
     }
     let service = service_fn(move |request| {
-        let answer = handler.handle(request);
+        let answer = handler.clone().handle(request);
         async move { Ok::<_, Infallible>(answer.await) }
     });
     let mut builder = http1::Builder::new();

@@ -15,7 +15,6 @@ use time::{OffsetDateTime, PrimitiveDateTime};
 
 use crate::clock::Clock;
 use crate::credentials::{Key, Keys, Role};
-use crate::wire::Protocol;
 
 /// How far a signature's date may be from the server's: AWS allows five minutes.
 const SKEW_MS: i64 = 5 * 60 * 1000;
@@ -49,7 +48,12 @@ struct Authorization<'a> {
 
 impl Verifier {
     /// A verifier for one endpoint.
-    pub(crate) fn new(keys: Keys, region: String, signing_name: &'static str, clock: Clock) -> Self {
+    pub(crate) fn new(
+        keys: Keys,
+        region: String,
+        signing_name: &'static str,
+        clock: Clock,
+    ) -> Self {
         Self { keys, region, signing_name, clock }
     }
 
@@ -86,7 +90,9 @@ impl Verifier {
             .ok_or_else(|| refused("UnrecognizedClientException", UNKNOWN))?;
         self.check_scope(&authorization, date)?;
         self.check_age(date, time_ms)?;
-        let expected = self.sign_again(parts, body, &authorization, key, time_ms)?;
+        let expected = self
+            .sign_again((parts, body), &authorization.signed_headers, key, time_ms)
+            .ok_or_else(|| refused("InvalidSignatureException", MISMATCH))?;
         let same = aws_lc_rs::constant_time::verify_slices_are_equal(
             expected.as_bytes(),
             authorization.signature.as_bytes(),
@@ -100,13 +106,18 @@ impl Verifier {
     fn check_scope(&self, authorization: &Authorization<'_>, date: &str) -> Result<(), Refused> {
         let [day, region, service, terminator] = authorization.scope;
         let wrong = if terminator != "aws4_request" {
-            format!("Credential should be scoped with a valid terminator: 'aws4_request', not '{terminator}'.")
+            format!(
+                "Credential should be scoped with a valid terminator: 'aws4_request', not '{terminator}'."
+            )
         } else if service != self.signing_name {
             format!("Credential should be scoped to correct service: '{}'.", self.signing_name)
         } else if region != self.region {
             "Credential should be scoped to a valid region.".to_owned()
         } else if !date.starts_with(day) {
-            format!("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '{day}' != '{}', from '{date}'.", date.get(..8).unwrap_or(date))
+            format!(
+                "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '{day}' != '{}', from '{date}'.",
+                date.get(..8).unwrap_or(date)
+            )
         } else {
             return Ok(());
         };
@@ -126,20 +137,21 @@ impl Verifier {
             format!("Signature expired: {date} is now earlier than {limit} ({now} - 5 min.)")
         } else {
             let limit = basic_date(wall + SKEW_MS);
-            format!("Signature not yet current: {date} is still later than {limit} ({now} + 5 min.)")
+            format!(
+                "Signature not yet current: {date} is still later than {limit} ({now} + 5 min.)"
+            )
         };
         Err(Refused { code: "InvalidSignatureException", message })
     }
 
+    /// The signature that the request must have; `None` if it cannot be signed as it is.
     fn sign_again(
         &self,
-        parts: &Parts,
-        body: &[u8],
-        authorization: &Authorization<'_>,
+        (parts, body): (&Parts, &[u8]),
+        names: &[&str],
         key: &Key,
         time_ms: i64,
-    ) -> Result<String, Refused> {
-        let mismatch = || refused("InvalidSignatureException", MISMATCH);
+    ) -> Option<String> {
         let mut settings = SigningSettings::default();
         settings.percent_encoding_mode = PercentEncodingMode::Double;
         settings.payload_checksum_kind = PayloadChecksumKind::NoHeader;
@@ -153,19 +165,19 @@ impl Verifier {
             .time(system_time(time_ms))
             .settings(settings)
             .build()
-            .map_err(|_| mismatch())?
+            .ok()?
             .into();
-        let headers = signed_headers(parts, &authorization.signed_headers).ok_or_else(mismatch)?;
-        let uri = absolute(parts).ok_or_else(mismatch)?;
+        let headers = signed_headers(parts, names)?;
+        let uri = absolute(parts)?;
         let request = SignableRequest::new(
             parts.method.as_str(),
             &uri,
             headers.into_iter(),
             SignableBody::Bytes(body),
         )
-        .map_err(|_| mismatch())?;
-        let (_, signature) = sign(request, &params).map_err(|_| mismatch())?.into_parts();
-        Ok(signature)
+        .ok()?;
+        let (_, signature) = sign(request, &params).ok()?.into_parts();
+        Some(signature)
     }
 }
 
@@ -175,11 +187,6 @@ pub(crate) fn denied(account_id: &str, role: Role, service: &str, operation: &st
         "User: arn:aws:iam::{account_id}:user/{} is not authorized to perform: {service}:{operation} because no identity-based policy allows the {service}:{operation} action",
         role.user_name()
     )
-}
-
-/// The status that goes with a refusal.
-pub(crate) fn status(protocol: Protocol) -> u16 {
-    protocol.refused()
 }
 
 /// The absolute URI of a request in origin form, by its `Host` header.

@@ -33,7 +33,12 @@ impl Stats {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let depth = self.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
         self.in_flight_max.fetch_max(depth, Ordering::Relaxed);
-        Timed { stats: Self::clone(self), clock: clock.clone(), began: clock.ticks(), succeeded: false }
+        Timed {
+            stats: Arc::clone(self),
+            clock: clock.clone(),
+            began: clock.ticks(),
+            succeeded: false,
+        }
     }
 
     /// The counters as JSON: counts and microseconds.

@@ -1,4 +1,4 @@
-//! Reading tables, time-to-live attributes and buckets out of the CloudFormation template that
+//! Reading tables, time-to-live attributes and buckets out of the `CloudFormation` template that
 //! deploys the backend, so that there is one description of them. Intrinsic functions (`!Ref`,
 //! `!Sub`, `!If` …) are tolerated, not evaluated: names come from the logical ids.
 use std::path::Path;
@@ -57,8 +57,10 @@ impl Template {
     fn parse(text: &str) -> Result<Self, TemplateError> {
         let documents = Yaml::load_from_str(text).map_err(TemplateError::Yaml)?;
         let document = documents.first().map(to_json).unwrap_or_default();
-        let resources =
-            document.get("Resources").and_then(Value::as_object).ok_or(TemplateError::NoResources)?;
+        let resources = document
+            .get("Resources")
+            .and_then(Value::as_object)
+            .ok_or(TemplateError::NoResources)?;
         let mut template = Self { tables: Vec::new(), buckets: Vec::new() };
         for (id, resource) in resources {
             let properties = resource.get("Properties").cloned().unwrap_or(json!({}));
@@ -104,8 +106,9 @@ fn table(id: &str, properties: &Value) -> Result<Table, TemplateError> {
     let mut create = Map::new();
     create.insert("TableName".into(), name.clone().into());
     for required in ["AttributeDefinitions", "KeySchema"] {
-        let value =
-            properties.get(required).ok_or_else(|| TemplateError::Table(id.to_owned(), required))?;
+        let value = properties
+            .get(required)
+            .ok_or_else(|| TemplateError::Table(id.to_owned(), required))?;
         create.insert(required.into(), value.clone());
     }
     for optional in ["GlobalSecondaryIndexes", "LocalSecondaryIndexes"] {
@@ -127,7 +130,9 @@ fn table(id: &str, properties: &Value) -> Result<Table, TemplateError> {
 fn on_demand_index(index: &Value) -> Value {
     let mut index = index.clone();
     if let Some(members) = index.as_object_mut() {
-        members.retain(|member, _| matches!(member.as_str(), "IndexName" | "KeySchema" | "Projection"));
+        members.retain(|member, _| {
+            matches!(member.as_str(), "IndexName" | "KeySchema" | "Projection")
+        });
     }
     index
 }
@@ -162,8 +167,7 @@ fn to_json(node: &Yaml<'_>) -> Value {
         Yaml::Value(Scalar::Boolean(value)) => Value::Bool(*value),
         Yaml::Value(Scalar::Integer(value)) => (*value).into(),
         Yaml::Value(Scalar::FloatingPoint(value)) => value.into_inner().into(),
-        Yaml::Value(Scalar::String(text)) => text.as_ref().into(),
-        Yaml::Representation(text, ..) => text.as_ref().into(),
+        Yaml::Value(Scalar::String(text)) | Yaml::Representation(text, ..) => text.as_ref().into(),
         Yaml::Value(Scalar::Null) | Yaml::Alias(_) | Yaml::BadValue => Value::Null,
     }
 }
@@ -172,7 +176,9 @@ fn key_text(key: &Yaml<'_>) -> Option<String> {
     match to_json(key) {
         Value::String(text) => Some(text),
         Value::Null => None,
-        other => Some(other.to_string()),
+        other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+            Some(other.to_string())
+        }
     }
 }
 

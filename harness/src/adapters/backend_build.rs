@@ -17,7 +17,7 @@ use crate::adapters::guard::GuardedCommand;
 use crate::adapters::guard::last_lines;
 
 /// A cold build of the backend takes some minutes on two cores; beyond this something hangs.
-const BOUND: Duration = Duration::from_secs(20 * 60);
+const BOUND: Duration = Duration::from_mins(20);
 
 /// What to build, and with what.
 #[derive(Clone, Debug)]

@@ -1,5 +1,6 @@
 //! The pipe that ties a process to its parent: when it ends, the parent is gone, however it went. Every hidden
-//! subcommand holds one; nothing else may read stdin.
+//! subcommand holds one, and a command in the foreground one that also lives without a parent. Nothing else may read
+//! stdin.
 
 use std::io;
 use std::os::fd::AsFd as _;
@@ -21,7 +22,7 @@ const LINE_LIMIT: u64 = 4 << 20;
 /// Standard input, and the signals that mean the same as its end.
 #[derive(Debug)]
 pub struct Lifeline {
-    pipe: BufReader<pipe::Receiver>,
+    pipe: Option<BufReader<pipe::Receiver>>,
     stops: Stops,
 }
 
@@ -78,26 +79,21 @@ impl Lifeline {
     /// Takes hold of standard input, which must be a pipe. It is read without a thread, so that a process can end
     /// while its parent still holds the other end.
     pub fn hold() -> Result<Self, LifelineError> {
-        let owned = io::stdin()
-            .as_fd()
-            .try_clone_to_owned()
-            .map_err(|source| LifelineError::NotAPipe { source })?;
-        let pipe = pipe::Receiver::from_owned_fd(owned)
-            .map_err(|source| LifelineError::NotAPipe { source })?;
-        let listen =
-            |kind| signal(kind).map_err(|source| LifelineError::Signals { source });
-        let stops = Stops {
-            terminate: listen(SignalKind::terminate())?,
-            interrupt: listen(SignalKind::interrupt())?,
-            hang_up: listen(SignalKind::hangup())?,
-        };
-        Ok(Self { pipe: BufReader::new(pipe), stops })
+        let pipe = stdin_pipe().map_err(|source| LifelineError::NotAPipe { source })?;
+        Ok(Self { pipe: Some(BufReader::new(pipe)), stops: Stops::listen()? })
+    }
+
+    /// For a command in the foreground: signals, and the end of standard input where that is a pipe. A terminal is not
+    /// read (in the background that would stop the process), and `/dev/null` has no end that means anything.
+    pub fn foreground() -> Result<Self, LifelineError> {
+        Ok(Self { pipe: stdin_pipe().ok().map(BufReader::new), stops: Stops::listen()? })
     }
 
     /// The first line, without its end; `within` bounds the wait.
     pub async fn line(&mut self, within: Duration) -> Result<String, LifelineError> {
         let mut line = String::new();
-        let mut limited = (&mut self.pipe).take(LINE_LIMIT);
+        let Some(pipe) = &mut self.pipe else { return Err(LifelineError::NoLine { within }) };
+        let mut limited = pipe.take(LINE_LIMIT);
         match timeout(within, limited.read_line(&mut line)).await {
             Ok(Ok(_)) if line.ends_with('\n') => Ok(line.trim_end().to_owned()),
             Ok(Ok(_)) | Err(_) => Err(LifelineError::NoLine { within }),
@@ -108,7 +104,7 @@ impl Lifeline {
     /// Waits until the parent is gone or asks this process to end. Bounded by the life of the parent.
     pub async fn ended(&mut self) -> Ended {
         tokio::select! {
-            () = drained(&mut self.pipe) => Ended::Pipe,
+            () = drained(self.pipe.as_mut()) => Ended::Pipe,
             _ = self.stops.terminate.recv() => Ended::Signal,
             _ = self.stops.interrupt.recv() => Ended::Signal,
             _ = self.stops.hang_up.recv() => Ended::Signal,
@@ -116,8 +112,24 @@ impl Lifeline {
     }
 }
 
-/// Reads and drops until the end; a read that fails is an end too.
-async fn drained(pipe: &mut BufReader<pipe::Receiver>) {
+impl Stops {
+    fn listen() -> Result<Self, LifelineError> {
+        let listen = |kind| signal(kind).map_err(|source| LifelineError::Signals { source });
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hang_up: listen(SignalKind::hangup())?,
+        })
+    }
+}
+
+fn stdin_pipe() -> io::Result<pipe::Receiver> {
+    pipe::Receiver::from_owned_fd(io::stdin().as_fd().try_clone_to_owned()?)
+}
+
+/// Reads and drops until the end; a read that fails is an end too. Without a pipe there is none.
+async fn drained(pipe: Option<&mut BufReader<pipe::Receiver>>) {
+    let Some(pipe) = pipe else { return std::future::pending().await };
     let mut scratch = [0_u8; 256];
     while let Ok(1..) = pipe.read(&mut scratch).await {}
 }

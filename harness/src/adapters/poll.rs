@@ -2,7 +2,6 @@
 //! that expires says what it last saw.
 
 use std::fmt::Debug;
-use std::future::Future;
 use std::ops::ControlFlow;
 use std::time::Duration;
 

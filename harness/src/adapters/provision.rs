@@ -114,6 +114,20 @@ pub async fn provision(
     Ok(started.into_iter().map(|(user, _)| user).collect())
 }
 
+/// Signs every user of the description in, by name.
+pub async fn sign_in_all(
+    stage: &StageDescription,
+) -> Result<BTreeMap<String, Session>, ProvisionError> {
+    let accounts = Accounts::new(stage)?;
+    stream::iter(stage.users.iter().map(|user| async {
+        let account = accounts.open(&user.username).await?;
+        Ok((user.username.clone(), account.session))
+    }))
+    .buffer_unordered(4)
+    .try_collect()
+    .await
+}
+
 async fn start_user(
     stage: &StageDescription,
     accounts: &Accounts,

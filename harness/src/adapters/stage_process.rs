@@ -34,7 +34,7 @@ pub use request::StageRequest;
 pub use request::WantedUser;
 
 /// A build may take 20 min and a person 10 min; a stage bounds its own steps and says which one expired.
-const START: Duration = Duration::from_secs(35 * 60);
+const START: Duration = Duration::from_mins(35);
 /// The first line comes before anything is done.
 const HELLO: Duration = Duration::from_secs(10);
 /// Backend ≤ 5 s, emulators ≤ 1 s, and room for a busy machine.
@@ -116,6 +116,9 @@ pub enum StageStartError {
         /// The last thing that was read from it.
         last_line: String,
     },
+    /// The caller does not want it any more; everything is stopped.
+    #[error("the start of the stage was cancelled")]
+    Cancelled,
     /// It said nothing in time.
     #[error("the stage was not ready within {within:?}; last heard: {last_line}")]
     TooLong {
@@ -142,30 +145,34 @@ pub enum StageStopError {
 }
 
 impl StageProcess {
-    /// Starts a stage and waits until it is ready. Dropping the future ends all of it.
+    /// Starts a stage and waits until it is ready. Dropping the future ends all of it, within 4 s, unobserved.
     pub async fn start(request: StageRequest, harness: &Path) -> Result<Self, StageStartError> {
-        Self::start_with(request, harness, |_| ()).await
+        Self::start_until(request, harness, std::future::pending(), |_| ()).await
     }
 
-    /// As [`start`](Self::start), and tells `note` what a person should know meanwhile.
-    pub async fn start_with(
+    /// As [`start`](Self::start), and tells `note` what a person should know meanwhile. When `cancel` completes first,
+    /// everything is stopped before this returns [`StageStartError::Cancelled`].
+    pub async fn start_until(
         request: StageRequest,
         harness: &Path,
+        cancel: impl Future<Output = ()>,
         mut note: impl FnMut(&str),
     ) -> Result<Self, StageStartError> {
         let mut starting = Starting::spawn(&request, harness)?;
-        starting.hand_over(&request).await?;
-        starting.hello().await?;
-        let started = timeout(START, starting.ready(&mut note)).await;
-        match started {
-            Ok(ready) => {
-                let (stage_file, description, ready_ms, build_ms) = ready?;
-                Ok(starting.into_running(stage_file, description, ready_ms, build_ms))
-            }
-            Err(_) => Err(StageStartError::TooLong {
+        let ready = tokio::select! {
+            ready = timeout(START, starting.greet(&request, &mut note)) => Some(ready),
+            () = cancel => None,
+        };
+        match ready {
+            Some(Ok(ready)) => Ok(starting.into_running(ready?)),
+            Some(Err(_)) => Err(StageStartError::TooLong {
                 within: START,
                 last_line: std::mem::take(&mut starting.last_line),
             }),
+            None => {
+                starting.give_up().await;
+                Err(StageStartError::Cancelled)
+            }
         }
     }
 
@@ -211,6 +218,15 @@ impl StageProcess {
     }
 }
 
+/// What a stage says of itself when it is ready.
+#[derive(Debug)]
+struct Readiness {
+    stage_file: PathBuf,
+    description: StageDescription,
+    ready_ms: u64,
+    build_ms: u64,
+}
+
 /// A stage process that is not ready yet.
 #[derive(Debug)]
 struct Starting {
@@ -241,6 +257,22 @@ impl Starting {
             .ok_or_else(|| spawn_error(io::Error::other("its stdout is not a pipe")))?;
         let lines = BufReader::new(stdout).lines();
         Ok(Self { child, lifeline, lines, last_line: "nothing".to_owned() })
+    }
+
+    async fn greet(
+        &mut self,
+        request: &StageRequest,
+        note: &mut impl FnMut(&str),
+    ) -> Result<Readiness, StageStartError> {
+        self.hand_over(request).await?;
+        self.hello().await?;
+        self.ready(note).await
+    }
+
+    /// Closes the lifeline and waits for the end.
+    async fn give_up(&mut self) {
+        drop(self.lifeline.take());
+        drop(timeout(STOP, self.child.wait()).await);
     }
 
     async fn hand_over(&mut self, request: &StageRequest) -> Result<(), StageStartError> {
@@ -276,12 +308,13 @@ impl Starting {
     async fn ready(
         &mut self,
         note: &mut impl FnMut(&str),
-    ) -> Result<(PathBuf, StageDescription, u64, u64), StageStartError> {
+    ) -> Result<Readiness, StageStartError> {
         loop {
             match self.next().await {
                 Some(StageLine::Note { text }) => note(&text),
                 Some(StageLine::Ready { stage_file, description, ready_ms, build_ms }) => {
-                    return Ok((stage_file, *description, ready_ms, build_ms));
+                    let description = *description;
+                    return Ok(Readiness { stage_file, description, ready_ms, build_ms });
                 }
                 Some(line) => self.unready(line).await?,
                 None => return Err(self.lost().await),
@@ -293,8 +326,7 @@ impl Starting {
     async fn unready(&mut self, line: StageLine) -> Result<(), StageStartError> {
         match line {
             StageLine::Failed { error, hint, log_tail, refusal } => {
-                drop(self.lifeline.take());
-                drop(timeout(STOP, self.child.wait()).await);
+                self.give_up().await;
                 Err(StageStartError::Failed { error, hint, log_tail, refusal })
             }
             StageLine::Hello { .. }
@@ -322,21 +354,15 @@ impl Starting {
         StageStartError::Lost { status, last_line: std::mem::take(&mut self.last_line) }
     }
 
-    fn into_running(
-        self,
-        stage_file: PathBuf,
-        description: StageDescription,
-        ready_ms: u64,
-        build_ms: u64,
-    ) -> StageProcess {
+    fn into_running(self, ready: Readiness) -> StageProcess {
         let (told, state) = watch::channel(StageState::default());
         let mut reader = JoinSet::new();
         reader.spawn(listen(self.lines, told));
         StageProcess {
-            description,
-            stage_file,
-            ready_ms,
-            build_ms,
+            description: ready.description,
+            stage_file: ready.stage_file,
+            ready_ms: ready.ready_ms,
+            build_ms: ready.build_ms,
             state,
             child: self.child,
             lifeline: self.lifeline,

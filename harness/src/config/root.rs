@@ -16,7 +16,8 @@ const MARKERS: &[&str] = &["Cargo.toml", "harness", "backend", "fixtures"];
 /// Names that are passed on to a program that the harness starts. Everything else stays behind: an engineer's own
 /// AWS profile or proxy must never reach a backend under test.
 const PASSED_ON: &[&str] = &[
-    "PATH", "HOME", "TMPDIR", "LANG", "TZ", "USER", "LD_LIBRARY_PATH", "RUST_BACKTRACE", "LLVM_PROFILE_FILE",
+    "PATH", "HOME", "TMPDIR", "LANG", "TZ", "USER", "LD_LIBRARY_PATH", "RUST_BACKTRACE", "HARNESS_STAGE",
+    "LLVM_PROFILE_FILE",
 ];
 
 /// What makes a nested cargo believe that it is part of an outer build. Some build scripts rerun when these change,

@@ -1,9 +1,9 @@
 //! A latency histogram: HDR, 1 µs to 1 h, three significant digits, mergeable by addition.
 //!
-//! On the wire it is base64 of the HdrHistogram V2 encoding (the format of `HdrHistogram_c` and `.hlog` tools), so
+//! On the wire it is base64 of the `HdrHistogram` V2 encoding (the format of `HdrHistogram_c` and `.hlog` tools), so
 //! that a histogram written by any worker is read by any other tool.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, collections::BTreeMap, fmt};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use hdrhistogram::{
@@ -16,58 +16,45 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, se
 /// Highest latency that is told apart: one hour, in microseconds. Longer ones count as this.
 pub const HIGHEST_US: u64 = 3_600_000_000;
 
-/// Counts of latencies in microseconds.
-#[derive(Clone, PartialEq)]
-pub struct LatencyHistogram(Histogram<u64>);
+/// Values below this have a bucket each; above, a power of two has half as many. This is HDR's layout for three digits.
+const SUB_BUCKETS: u64 = 2_048;
 
-// Counts are integers: equality is an equivalence.
-impl Eq for LatencyHistogram {}
+/// Counts of latencies in microseconds: the highest value of each bucket that holds any → how many. A run keeps
+/// thousands of these, so empty buckets take no room.
+#[derive(Clone, Default, Eq, PartialEq)]
+pub struct LatencyHistogram(BTreeMap<u64, u64>);
 
 impl LatencyHistogram {
     /// An empty histogram.
     pub fn new() -> Self {
-        // The bounds are constants that the crate accepts; `new` of the crate is the fallback that cannot fail.
-        let histogram = Histogram::new_with_bounds(1, HIGHEST_US, 3)
-            .unwrap_or_else(|_| unreachable!("constant bounds"));
-        Self(histogram)
+        Self::default()
     }
 
     /// Counts one latency, in microseconds; values out of range count at the nearest bound.
     pub fn record(&mut self, us: u64) {
-        self.0.saturating_record(us.max(1));
+        *self.0.entry(bucket(us.clamp(1, HIGHEST_US))).or_default() += 1;
     }
 
     /// Adds the counts of `other`.
     pub fn add(&mut self, other: &Self) {
-        // Same bounds by construction: the addition cannot fail.
-        if self.0.add(&other.0).is_err() {
-            debug_assert!(false, "histograms of one layout");
+        for (us, count) in &other.0 {
+            *self.0.entry(*us).or_default() += count;
         }
     }
 
     /// How many latencies were counted.
     pub fn count(&self) -> u64 {
-        self.0.len()
-    }
-
-    /// Forgets everything.
-    pub fn clear(&mut self) {
-        self.0.reset();
+        self.0.values().sum()
     }
 
     /// The `rank`-th smallest latency (from 1), in microseconds; none where there are fewer.
     pub fn at_rank(&self, rank: u64) -> Option<u64> {
-        if rank == 0 || rank > self.count() {
-            return None;
-        }
         let mut seen = 0;
-        for bucket in self.0.iter_recorded() {
-            seen += bucket.count_at_value();
-            if seen >= rank {
-                return Some(bucket.value_iterated_to());
-            }
-        }
-        None
+        let reaches = |(us, count): (&u64, &u64)| {
+            seen += count;
+            (seen >= rank).then_some(*us)
+        };
+        if rank == 0 { None } else { self.0.iter().find_map(reaches) }
     }
 
     /// The percentile `num/den` (0.95 is 95/100) by the nearest-rank rule, in microseconds.
@@ -79,39 +66,33 @@ impl LatencyHistogram {
 
     /// How many latencies lie above `us`, to the resolution of the histogram.
     pub fn count_above(&self, us: u64) -> u64 {
-        self.0
-            .iter_recorded()
-            .filter(|bucket| bucket.value_iterated_to() > us)
-            .map(|bucket| bucket.count_at_value())
-            .sum()
+        self.0.iter().filter(|(value, _)| **value > us).map(|(_, count)| count).sum()
     }
 
     /// Longest latency, in microseconds; none in an empty histogram.
     pub fn max(&self) -> Option<u64> {
-        (self.count() > 0).then(|| self.0.max())
+        self.0.last_key_value().map(|(us, _)| *us)
     }
 
     /// Mean, in whole microseconds; none in an empty histogram.
     pub fn mean(&self) -> Option<u64> {
-        let count = u128::from(self.count());
-        let sum: u128 = self
-            .0
-            .iter_recorded()
-            .map(|b| u128::from(b.value_iterated_to()) * u128::from(b.count_at_value()))
-            .sum();
-        if count == 0 { None } else { u64::try_from(sum / count).ok() }
+        let sum: u128 = self.0.iter().map(|(us, n)| u128::from(*us) * u128::from(*n)).sum();
+        sum.checked_div(u128::from(self.count())).and_then(|mean| u64::try_from(mean).ok())
     }
 
-    /// `(latency in µs, how many)` for each recorded bucket, ascending.
+    /// `(latency in µs, how many)` for each bucket that holds any, ascending.
     pub fn buckets(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
-        self.0.iter_recorded().map(|b| (b.value_iterated_to(), b.count_at_value()))
+        self.0.iter().map(|(us, count)| (*us, *count))
     }
 }
 
-impl Default for LatencyHistogram {
-    fn default() -> Self {
-        Self::new()
+/// The highest value of the bucket that `us` falls into.
+fn bucket(us: u64) -> u64 {
+    if us < SUB_BUCKETS {
+        return us;
     }
+    let shift = us.ilog2() - (SUB_BUCKETS.ilog2() - 1);
+    (((us >> shift) + 1) << shift) - 1
 }
 
 impl fmt::Debug for LatencyHistogram {
@@ -122,8 +103,13 @@ impl fmt::Debug for LatencyHistogram {
 
 impl Serialize for LatencyHistogram {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut dense =
+            Histogram::<u64>::new_with_bounds(1, HIGHEST_US, 3).map_err(S::Error::custom)?;
+        for (us, count) in &self.0 {
+            dense.record_n((*us).min(HIGHEST_US), *count).map_err(S::Error::custom)?;
+        }
         let mut bytes = Vec::new();
-        V2Serializer::new().serialize(&self.0, &mut bytes).map_err(S::Error::custom)?;
+        V2Serializer::new().serialize(&dense, &mut bytes).map_err(S::Error::custom)?;
         serializer.serialize_str(&BASE64.encode(&bytes))
     }
 }
@@ -134,9 +120,14 @@ impl<'de> Deserialize<'de> for LatencyHistogram {
         let bytes = BASE64.decode(text.as_bytes()).map_err(D::Error::custom)?;
         let read: Histogram<u64> =
             V2Deserializer::new().deserialize(&mut bytes.as_slice()).map_err(D::Error::custom)?;
-        let mut histogram = Self::new();
-        histogram.0.add(&read).map_err(D::Error::custom)?;
-        Ok(histogram)
+        let buckets = read.iter_recorded();
+        // A histogram of another resolution falls into our buckets by its own.
+        let mut counts = BTreeMap::new();
+        for read in buckets {
+            let us = bucket(read.value_iterated_to().clamp(1, HIGHEST_US));
+            *counts.entry(us).or_default() += read.count_at_value();
+        }
+        Ok(Self(counts))
     }
 }
 
@@ -201,6 +192,14 @@ mod tests {
         a.add(&b);
         assert_eq!(a, both);
         assert_eq!(a.count_above(2_000), 2);
+    }
+
+    #[test]
+    fn buckets_are_those_of_hdr() {
+        let hdr = Histogram::<u64>::new_with_bounds(1, HIGHEST_US, 3).unwrap();
+        for us in [1, 2_047, 2_048, 2_049, 4_095, 4_096, 999_999, 123_456_789, HIGHEST_US] {
+            assert_eq!(bucket(us), hdr.highest_equivalent(us), "{us}");
+        }
     }
 
     #[test]

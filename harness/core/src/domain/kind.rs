@@ -88,9 +88,14 @@ impl RequestKind {
         )
     }
 
+    /// Whether it is sent by a probe, whose latencies are of its own making.
+    pub fn is_probe(self) -> bool {
+        matches!(self, Self::QuotaBurst | Self::DependencyOut)
+    }
+
     /// Whether a profile may give this kind a weight in its mix (the others are probes or steps of a journey).
     pub fn is_mixable(self) -> bool {
-        !matches!(self, Self::QuotaBurst | Self::DependencyOut | Self::SignIn)
+        !self.is_probe() && self != Self::SignIn
     }
 }
 

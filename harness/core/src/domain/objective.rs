@@ -201,10 +201,9 @@ impl Process {
 impl Objective {
     /// Counts and shares of wrong answers and unexplained errors are about being right; all else is timing.
     pub fn kind(&self) -> ObjectiveKind {
-        let about_being_right = matches!(
-            self.selector.class,
-            Some(AnswerClass::WrongAnswer | AnswerClass::HttpError)
-        ) && matches!(self.stat, Stat::Count | Stat::Share);
+        let about_being_right =
+            matches!(self.selector.class, Some(AnswerClass::WrongAnswer | AnswerClass::HttpError))
+                && matches!(self.stat, Stat::Count | Stat::Share);
         if about_being_right { ObjectiveKind::Correctness } else { ObjectiveKind::Timing }
     }
 

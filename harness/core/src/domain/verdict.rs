@@ -276,7 +276,9 @@ impl Cause {
                 format!("The run was interrupted {} s after the load began.", at_ms / 1_000)
             }
             Self::CapabilityMissing { detail } => format!("The stage cannot do this: {detail}."),
-            Self::NotComparable { detail } => format!("The baseline is no baseline for this: {detail}."),
+            Self::NotComparable { detail } => {
+                format!("The baseline is no baseline for this: {detail}.")
+            }
         }
     }
 }

@@ -39,7 +39,11 @@ fn write(value: &Value, depth: usize, text: &mut String) -> Result<(), serde_jso
         Value::Number(number) if number.is_f64() => {
             return Err(serde::ser::Error::custom("a judged file holds integers only"));
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)
+        Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Array(_)
         | Value::Object(_) => text.push_str(&serde_json::to_string(value)?),
     }
     Ok(())

@@ -3,11 +3,15 @@
 use crate::{
     domain::{
         histogram::LatencyHistogram,
-        objective::Process,
+        kind::AnswerClass,
+        objective::{ObjectiveKind, Process},
         run::RunPlan,
         verdict::{Cause, ObjectiveResult, Status},
     },
-    judge::{seen::Seen, timing::show},
+    judge::{
+        seen::Seen,
+        timing::{mean, show},
+    },
 };
 
 /// A generator whose 99th percentile of lag is above this did not keep its schedule, in µs.
@@ -16,11 +20,15 @@ pub const LAG_P99_MAX_US: u64 = 10_000;
 const SATURATED_PERMILLE: u64 = 950;
 /// The worker or the stage alone: per mille of all cores.
 const SATURATED_ALONE_PERMILLE: u64 = 850;
-/// A target is lost when at least this many requests in a row at the end had no answer.
+/// A target is lost when at least this many requests in a row at the end had no answer, or when none ever had one.
 const LOST_AFTER: u64 = 20;
 
 /// All causes, most weighty first. `results` are the timing objectives with the samples that would decide the void ones.
-pub fn causes(plan: &RunPlan, seen: &Seen, results: &[(ObjectiveResult, Option<u64>)]) -> Vec<Cause> {
+pub fn causes(
+    plan: &RunPlan,
+    seen: &Seen,
+    results: &[(ObjectiveResult, Option<u64>)],
+) -> Vec<Cause> {
     let mut causes = Vec::new();
     if let Some(at_ms) = seen.interrupted_at_ms {
         causes.push(Cause::Interrupted { at_ms });
@@ -28,13 +36,18 @@ pub fn causes(plan: &RunPlan, seen: &Seen, results: &[(ObjectiveResult, Option<u
     causes.extend(nothing_selected(seen));
     causes.extend(target_changed(plan, seen));
     causes.extend(target_lost(seen));
-    causes.extend(seen.missing.iter().map(|detail| Cause::CapabilityMissing { detail: detail.clone() }));
+    causes.extend(
+        seen.missing.iter().map(|detail| Cause::CapabilityMissing { detail: detail.clone() }),
+    );
     if plan.only.is_some() {
         // Part of a run says nothing about timing; its promises are still put to the test.
         return causes;
     }
     causes.extend(generator_lagged(plan, seen));
-    if results.iter().any(|(result, _)| result.status == Status::Broken) {
+    let broken = |result: &ObjectiveResult| {
+        result.kind == ObjectiveKind::Timing && result.status == Status::Broken
+    };
+    if results.iter().any(|(result, _)| broken(result)) {
         causes.extend(stage_saturated(plan, seen));
     }
     for (result, wanted) in results.iter().filter(|(result, _)| result.status == Status::Void) {
@@ -48,13 +61,17 @@ pub fn causes(plan: &RunPlan, seen: &Seen, results: &[(ObjectiveResult, Option<u
 }
 
 fn nothing_selected(seen: &Seen) -> Option<Cause> {
-    let answered = seen.count(|_, _, _| true);
-    (answered == 0).then_some(Cause::NothingSelected)
+    let sent = seen.count(|_, _, class| class != AnswerClass::Dropped);
+    (sent == 0).then_some(Cause::NothingSelected)
 }
 
 /// A commit stands for another if it is that one, or an abbreviation of at least 7 digits of it.
 fn same_commit(expected: &str, seen: &str) -> bool {
-    expected == seen || (expected.len() >= 7 && !expected.contains('-') && seen.starts_with(expected) && !seen.contains('-'))
+    expected == seen
+        || (expected.len() >= 7
+            && !expected.contains('-')
+            && seen.starts_with(expected)
+            && !seen.contains('-'))
 }
 
 fn target_changed(plan: &RunPlan, seen: &Seen) -> Option<Cause> {
@@ -78,7 +95,9 @@ fn target_lost(seen: &Seen) -> Option<Cause> {
     let silent = seen.answers.iter().rev().take_while(|(_, ended, unanswered)| ended == unanswered);
     let (since_ms, requests) =
         silent.fold((0, 0), |(_, requests), (at_ms, ended, _)| (*at_ms, requests + ended));
-    (requests >= LOST_AFTER).then(|| Cause::TargetLost {
+    let all: u64 = seen.answers.iter().map(|(_, ended, _)| ended).sum();
+    let lost = requests >= LOST_AFTER || (requests > 0 && requests == all);
+    lost.then(|| Cause::TargetLost {
         detail: format!("the last {requests} requests, from {since_ms} ms on, had no answer"),
     })
 }
@@ -95,6 +114,17 @@ fn generator_lagged(plan: &RunPlan, seen: &Seen) -> Option<Cause> {
             ),
         });
     }
+    // Arrivals that were neither sent nor dropped are a schedule that was not kept, whatever the lag of the others.
+    let cut_short = seen.interrupted_at_ms.is_some() || seen.died.is_some();
+    let unsent = seen.done.as_ref().filter(|_| !cut_short).map_or(0, |done| {
+        let kept = done.started.saturating_sub(done.unscheduled).saturating_add(done.dropped);
+        done.planned.saturating_sub(kept)
+    });
+    if unsent > 0 {
+        return Some(Cause::GeneratorLagged {
+            detail: format!("{unsent} arrivals were neither sent nor counted as dropped"),
+        });
+    }
     let worker = mean_cpu(plan, seen, Process::Worker)?;
     let cores = u64::from(plan.machine.cores.max(1));
     (worker >= SATURATED_ALONE_PERMILLE * cores).then(|| Cause::GeneratorLagged {
@@ -109,7 +139,9 @@ fn stage_saturated(plan: &RunPlan, seen: &Seen) -> Option<Cause> {
     let worker = mean_cpu(plan, seen, Process::Worker).unwrap_or(0);
     let alone = stage >= SATURATED_ALONE_PERMILLE * cores;
     // A backend that burns the machine by itself is not excused by it.
-    let together = stage + backend + worker >= SATURATED_PERMILLE * cores && stage + worker > backend;
+    let together = stage.saturating_add(backend).saturating_add(worker)
+        >= SATURATED_PERMILLE * cores
+        && stage.saturating_add(worker) > backend;
     (alone || together).then(|| Cause::StageSaturated {
         detail: format!(
             "stage {}, worker {}, backend {} on {cores} cores",
@@ -127,5 +159,5 @@ fn mean_cpu(plan: &RunPlan, seen: &Seen, process: Process) -> Option<u64> {
         .filter(|sample| sample.process == process && plan.profile.is_gated(&sample.phase))
         .map(|sample| sample.cpu_permille)
         .collect();
-    (!samples.is_empty()).then(|| samples.iter().sum::<u64>() / samples.len() as u64)
+    mean(&samples)
 }

@@ -28,8 +28,10 @@ pub fn breaches(plan: &RunPlan, seen: &Seen) -> Vec<Breach> {
     for finding in &seen.findings {
         by_rule.entry(finding.rule).or_default().push(finding);
     }
-    let mut breaches: Vec<(Rule, Breach)> =
-        by_rule.iter().map(|(rule, findings)| (*rule, of_findings(plan, *rule, findings))).collect();
+    let mut breaches: Vec<(Rule, Breach)> = by_rule
+        .iter()
+        .map(|(rule, findings)| (*rule, of_findings(plan, *rule, findings)))
+        .collect();
     let mut unequal: BTreeMap<Rule, Vec<&Conservation>> = BTreeMap::new();
     for line in seen.conservations.iter().filter(|line| !holds(line)) {
         unequal.entry(line.rule).or_default().push(line);
@@ -50,7 +52,8 @@ pub fn promises(seen: &Seen) -> Vec<PromiseResult> {
         let died = usize::from(rule == Rule::BackendDied && seen.died.is_some());
         PromiseResult {
             rule: rule.code().to_owned(),
-            tested: seen.count(|_, kind, class| bears_on(rule, kind, class)) + figures.count() as u64,
+            tested: seen.count(|_, kind, class| bears_on(rule, kind, class))
+                + figures.count() as u64,
             broken: (findings + unequal + died) as u64,
         }
     };
@@ -59,14 +62,13 @@ pub fn promises(seen: &Seen) -> Vec<PromiseResult> {
 
 /// Whether an answer of this kind and class could have broken the promise.
 fn bears_on(rule: Rule, kind: RequestKind, class: AnswerClass) -> bool {
-    let answered = !matches!(class, AnswerClass::Transport | AnswerClass::Timeout | AnswerClass::Dropped);
+    let answered =
+        !matches!(class, AnswerClass::Transport | AnswerClass::Timeout | AnswerClass::Dropped);
     let question = kind.is_charged();
     answered
         && match rule {
             Rule::Isolation | Rule::Citations => question,
-            Rule::RightAnswer => {
-                question && !matches!(kind, RequestKind::QuotaBurst | RequestKind::DependencyOut)
-            }
+            Rule::RightAnswer => question && !kind.is_probe(),
             Rule::Contract | Rule::BackendDied | Rule::Unexplained5xx => true,
             Rule::UnexplainedRefusal => kind.is_mixable() && kind != RequestKind::UnsignedUpload,
             Rule::Leak => class == AnswerClass::ExpectedReject || class == AnswerClass::HttpError,
@@ -82,7 +84,8 @@ fn holds(line: &Conservation) -> bool {
 }
 
 fn of_findings(plan: &RunPlan, rule: Rule, findings: &[&Finding]) -> Breach {
-    let first = findings.first();
+    // Lines of several workers interleave as they come: the first is the earliest, not the uppermost.
+    let first = findings.iter().min_by_key(|finding| (finding.at_ms, finding.ordinal));
     let message = first.map(|f| {
         format!(
             "{} of {}: expected {}, got {}. First at {} ms: arrival {} of user {}, status {}.",
@@ -144,7 +147,10 @@ fn backend_died(plan: &RunPlan, seen: &Seen) -> Option<Breach> {
         objective: Rule::BackendDied.code().to_owned(),
         kind: ObjectiveKind::Correctness,
         promise: Rule::BackendDied.promise().to_owned(),
-        message: format!("The backend ended ({}) at {} ms. Its last words: {log}", died.how, died.at_ms),
+        message: format!(
+            "The backend ended ({}) at {} ms. Its last words: {log}",
+            died.how, died.at_ms
+        ),
         times: 1,
         first_at_ms: Some(died.at_ms),
         request_id: None,
@@ -165,7 +171,9 @@ fn unattributed(plan: &RunPlan, seen: &Seen) -> Option<Breach> {
         objective: Rule::Unexplained5xx.code().to_owned(),
         kind: ObjectiveKind::Correctness,
         promise: Rule::Unexplained5xx.promise().to_owned(),
-        message: format!("{wrong} answers were classed as wrong or failed, and no finding explains them."),
+        message: format!(
+            "{wrong} answers were classed as wrong or failed, and no finding explains them."
+        ),
         times: wrong,
         first_at_ms: None,
         request_id: None,

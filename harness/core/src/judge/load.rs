@@ -12,7 +12,8 @@ use crate::{
         objective::ObjectiveKind,
         run::RunPlan,
         verdict::{
-            Breach, Cause, ObjectiveResult, PromiseResult, Status, VERDICT_SCHEMA, Verdict, VerdictFile,
+            Breach, Cause, ObjectiveResult, PromiseResult, Status, VERDICT_SCHEMA, Verdict,
+            VerdictFile,
         },
     },
     judge::{
@@ -60,9 +61,8 @@ pub fn judge(plan: &RunPlan, evidence: &[Evidence]) -> Result<VerdictFile, Judge
 
 fn decide(plan: &RunPlan, seen: &Seen, results: &[(ObjectiveResult, Option<u64>)]) -> Verdict {
     let broken = |kind: ObjectiveKind| {
-        let of_kind = move |result: &&ObjectiveResult| {
-            result.kind == kind && result.status == Status::Broken
-        };
+        let of_kind =
+            move |result: &&ObjectiveResult| result.kind == kind && result.status == Status::Broken;
         results.iter().map(|(result, _)| result).filter(of_kind).map(|r| timing::breach(plan, r))
     };
     let mut correctness = correctness::breaches(plan, seen);
@@ -100,7 +100,11 @@ fn headline(
             let tested: u64 = promises.iter().map(|promise| promise.tested).sum();
             let kinds = promises.iter().filter(|promise| promise.tested > 0).count();
             let held = objectives.iter().filter(|o| o.status == Status::Held).count();
-            let part = if plan.only.is_some() { " (a replay of part of a run: timing is not judged)" } else { "" };
+            let part = if plan.only.is_some() {
+                " (a replay of part of a run: timing is not judged)"
+            } else {
+                ""
+            };
             format!(
                 "{kinds} promises held in {tested} observations, {held} of {} objectives kept{part}.",
                 objectives.len()

@@ -6,8 +6,8 @@ use thiserror::Error;
 
 use crate::domain::{
     evidence::{
-        BackendDied, Conservation, Done, EVIDENCE_SCHEMA, Evidence, Finding, Resource, Series, Tick,
-        Version,
+        BackendDied, Conservation, Done, EVIDENCE_SCHEMA, Evidence, Finding, Resource, Series,
+        Tick, Version,
     },
     histogram::LatencyHistogram,
     kind::{AnswerClass, RequestKind},
@@ -60,7 +60,7 @@ pub struct Seen {
     pub lag: BTreeMap<String, LatencyHistogram>,
     /// Dropped arrivals and due arrivals by phase.
     pub dropped: BTreeMap<String, (u64, u64)>,
-    /// Completions by second, and how many of them had no answer: for a target that vanishes.
+    /// Completions by tick (its end in ms), and how many of them had no answer: for a target that vanishes.
     pub answers: Vec<(u64, u64, u64)>,
     /// Broken promises, in the order in which they were seen.
     pub findings: Vec<Finding>,
@@ -132,18 +132,21 @@ impl Seen {
             }
         }
         let ended = seen.done.is_some() || seen.interrupted_at_ms.is_some() || seen.died.is_some();
-        match (hello || seen.interrupted_at_ms.is_some(), ended) {
+        // A run may end before a worker had a chance to greet: by a signal, or with the backend.
+        let begun = hello || seen.interrupted_at_ms.is_some() || seen.died.is_some();
+        match (begun, ended) {
             (false, _) => Err(JudgeError::NoHello),
             (true, false) => Err(JudgeError::CutOff),
             (true, true) => Ok(seen),
         }
     }
 
-    fn tick(&mut self, tick: &Tick) {
+    /// Adds up one tick: also for a live view, which judges nothing.
+    pub fn tick(&mut self, tick: &Tick) {
         self.lag.entry(tick.phase.clone()).or_default().add(&tick.lag);
         let dropped = self.dropped.entry(tick.phase.clone()).or_default();
-        dropped.0 += tick.dropped;
-        dropped.1 += tick.offered;
+        dropped.0 = dropped.0.saturating_add(tick.dropped);
+        dropped.1 = dropped.1.saturating_add(tick.offered);
         let (mut ended, mut unanswered) = (0, 0);
         for series in &tick.series {
             let count = series.latency.count();
@@ -164,12 +167,13 @@ impl Seen {
         total.latency.add(&series.latency);
         total.service.add(&series.service);
         total.own.add(&series.own);
-        total.cache_hits += series.cache_hits;
+        total.cache_hits = total.cache_hits.saturating_add(series.cache_hits);
     }
 
     /// Requests that `accept` takes.
     pub fn count(&self, accept: impl Fn(&str, RequestKind, AnswerClass) -> bool) -> u64 {
-        let taken = self.series.iter().filter(|((phase, kind, class), _)| accept(phase, *kind, *class));
+        let taken =
+            self.series.iter().filter(|((phase, kind, class), _)| accept(phase, *kind, *class));
         taken.map(|(_, total)| total.latency.count()).sum()
     }
 }

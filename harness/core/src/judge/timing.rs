@@ -3,6 +3,7 @@
 use crate::{
     domain::{
         binomial,
+        evidence::Resource,
         histogram::LatencyHistogram,
         kind::{AnswerClass, RequestKind},
         objective::{Metric, Objective, ObjectiveKind, Op, Selector, Stat},
@@ -18,7 +19,11 @@ use crate::{
 
 /// Fewest samples of a process that a limit on it rests on.
 const RESOURCE_SAMPLES: u64 = 3;
-/// Objectives that hold for every profile which sets no stricter one on the same thing.
+/// Shares are in parts per million.
+const PPM: u64 = 1_000_000;
+/// Rates are in thousandths per second, and durations in µs.
+const MILLI_PER_S: u64 = 1_000_000_000;
+/// Objectives that hold for every profile which sets none of its own on the same thing, in all its parts.
 const BUILT_IN: [(&str, &str); 3] = [
     ("built-in transport errors", "share requests{class=transport} <= 0.1%"),
     ("built-in timeouts", "share requests{class=timeout} <= 0.1%"),
@@ -31,7 +36,8 @@ pub fn results(plan: &RunPlan, seen: &Seen) -> Vec<(ObjectiveResult, Option<u64>
     let built_in = BUILT_IN.iter().filter_map(|(name, text)| {
         let objective: Objective = text.parse().ok()?;
         let same = |(_, o): &(String, Objective)| {
-            o.metric == objective.metric && o.selector.class == objective.selector.class
+            // One that looks at a single kind or stage leaves the rest to the built-in one.
+            o.metric == objective.metric && o.selector == objective.selector
         };
         let covered = plan.profile.objectives().iter().any(same);
         (!covered).then(|| ((*name).to_owned(), objective))
@@ -126,7 +132,7 @@ fn unit(objective: &Objective) -> &'static str {
 
 fn measure(plan: &RunPlan, seen: &Seen, objective: &Objective) -> Measured {
     match objective.metric {
-        metric if metric.is_time() => {
+        Metric::Latency | Metric::ServiceTime | Metric::OwnTime | Metric::ScheduleLag => {
             let histogram = histogram(plan, seen, objective);
             match objective.stat {
                 Stat::Percentile(hundredths) => percentile(&histogram, hundredths, objective),
@@ -144,24 +150,45 @@ fn measure(plan: &RunPlan, seen: &Seen, objective: &Objective) -> Measured {
             let done = seen.done.as_ref().filter(|done| done.started > 1);
             let error = done.map(|done| {
                 let off = done.sent_span_us.abs_diff(done.scheduled_span_us);
-                off * 1_000_000 / done.scheduled_span_us.max(1)
+                off.saturating_mul(1_000_000) / done.scheduled_span_us.max(1)
             });
             exact(error, done.map_or(0, |done| done.started), 2, objective)
         }
-        _ => resource(plan, seen, objective),
+        Metric::Rss | Metric::Cpu | Metric::Fds | Metric::Threads => {
+            resource(plan, seen, objective)
+        }
     }
 }
 
 /// Decided without chance: held or broken as it stands, void below `least` samples.
 fn exact(value: Option<u64>, n: u64, least: u64, objective: &Objective) -> Measured {
     let value = value.filter(|_| n >= least);
-    let status = match value {
-        None => Status::Void,
-        Some(value) if objective.holds(value) => Status::Held,
-        Some(_) => Status::Broken,
-    };
+    let status = value.map_or(Status::Void, |value| decided(objective.holds(value)));
     let wanted = value.is_none().then_some(least);
     Measured { value, interval: None, status, n, wanted }
+}
+
+/// `part · scale / whole` against the limit, by cross-multiplication: no rounding decides. The figure that is shown is
+/// rounded to the side where the objective breaks, so that one that is broken never looks kept.
+fn ratio(part: u64, whole: u64, scale: u64, n: u64, objective: &Objective) -> Measured {
+    if whole == 0 || n == 0 {
+        return Measured { value: None, interval: None, status: Status::Void, n, wanted: Some(1) };
+    }
+    let scaled = u128::from(part) * u128::from(scale);
+    let limit = u128::from(objective.limit) * u128::from(whole);
+    let (holds, shown) = match objective.op {
+        Op::Le => (scaled <= limit, scaled.div_ceil(u128::from(whole))),
+        Op::Lt => (scaled < limit, scaled.div_ceil(u128::from(whole))),
+        Op::Ge => (scaled >= limit, scaled / u128::from(whole)),
+        Op::Gt => (scaled > limit, scaled / u128::from(whole)),
+        Op::Eq => (scaled == limit, scaled / u128::from(whole)),
+    };
+    let value = Some(u64::try_from(shown).unwrap_or(u64::MAX));
+    Measured { value, interval: None, status: decided(holds), n, wanted: None }
+}
+
+fn decided(holds: bool) -> Status {
+    if holds { Status::Held } else { Status::Broken }
 }
 
 fn percentile(histogram: &LatencyHistogram, hundredths: u32, objective: &Objective) -> Measured {
@@ -170,19 +197,17 @@ fn percentile(histogram: &LatencyHistogram, hundredths: u32, objective: &Objecti
     let value = histogram.percentile(u64::from(hundredths), 10_000);
     let at = |rank: Option<u64>| rank.and_then(|rank| histogram.at_rank(rank));
     let (low, high) = (at(ranks.lower), at(ranks.upper));
-    // Upper limits are decided by the far end of the interval, lower limits by the near end.
+    let keeps = |bound: Option<u64>| bound.is_some_and(|bound| objective.holds(bound));
+    let breaks = |bound: Option<u64>| bound.is_some_and(|bound| !objective.holds(bound));
+    // Upper limits are kept where the upper end of the interval keeps them, and broken where even the lower end does
+    // not; lower limits the other way round.
     let (held, broken) = match objective.op {
-        Op::Le | Op::Lt => (
-            high.is_some_and(|high| objective.holds(high)),
-            low.is_some_and(|low| !objective.holds(low)),
-        ),
-        Op::Ge | Op::Gt => (
-            low.is_some_and(|low| objective.holds(low)),
-            high.is_some_and(|high| !objective.holds(high)),
-        ),
+        Op::Le | Op::Lt => (keeps(high), breaks(low)),
+        Op::Ge | Op::Gt => (keeps(low), breaks(high)),
         Op::Eq => (
-            low == high && value.is_some_and(|v| objective.holds(v)),
-            value.is_some_and(|v| !objective.holds(v)) && low == high,
+            keeps(low) && keeps(high),
+            low.is_some_and(|low| low > objective.limit)
+                || high.is_some_and(|high| high < objective.limit),
         ),
     };
     let status = match (held, broken) {
@@ -208,7 +233,7 @@ fn looks_at(profile: &Profile, objective: &Objective, phase: &str) -> bool {
 fn is_kind(selector: &Selector, kind: RequestKind) -> bool {
     match selector.kind {
         Some(wanted) => wanted == kind,
-        None => !matches!(kind, RequestKind::QuotaBurst | RequestKind::DependencyOut),
+        None => !kind.is_probe(),
     }
 }
 
@@ -235,10 +260,12 @@ fn histogram(plan: &RunPlan, seen: &Seen, objective: &Objective) -> LatencyHisto
 }
 
 fn of_metric(total: &Total, metric: Metric) -> &LatencyHistogram {
-    match metric {
-        Metric::ServiceTime => &total.service,
-        Metric::OwnTime => &total.own,
-        _ => &total.latency,
+    if metric == Metric::ServiceTime {
+        &total.service
+    } else if metric == Metric::OwnTime {
+        &total.own
+    } else {
+        &total.latency
     }
 }
 
@@ -250,35 +277,23 @@ fn requests(plan: &RunPlan, seen: &Seen, objective: &Objective) -> Measured {
     let selected = seen.count(|phase, kind, class| {
         in_part(phase, kind) && objective.selector.class.is_none_or(|wanted| wanted == class)
     });
-    let value = match objective.stat {
-        Stat::Share => ppm(selected, all),
-        Stat::Rate => {
-            let duration_us: u64 = plan
-                .profile
-                .stages()
-                .iter()
-                .filter(|stage| looks_at(&plan.profile, objective, &stage.name))
-                .map(|stage| stage.duration_us)
-                .sum();
-            (duration_us > 0).then(|| milli_per_s(selected, duration_us))
-        }
-        _ => Some(selected),
-    };
-    exact(value, all, 1, objective)
-}
-
-fn milli_per_s(count: u64, duration_us: u64) -> u64 {
-    let value = u128::from(count) * 1_000_000_000 / u128::from(duration_us);
-    u64::try_from(value).unwrap_or(u64::MAX)
-}
-
-fn ppm(part: u64, all: u64) -> Option<u64> {
-    // Rounded up: a share above the limit is never shown as kept.
-    (all > 0).then(|| (part * 1_000_000).div_ceil(all))
+    if objective.stat == Stat::Share {
+        return ratio(selected, all, PPM, all, objective);
+    }
+    if objective.stat == Stat::Rate {
+        let stages = plan.profile.stages().iter();
+        let looked_at = stages.filter(|stage| looks_at(&plan.profile, objective, &stage.name));
+        let duration_us: u64 = looked_at.map(|stage| stage.duration_us).sum();
+        return ratio(selected, duration_us, MILLI_PER_S, all, objective);
+    }
+    exact(Some(selected), all, 1, objective)
 }
 
 fn dropped(plan: &RunPlan, seen: &Seen, objective: &Objective) -> Measured {
-    let open = plan.profile.stages().iter().any(|s| matches!(s.shape, Shape::Open { .. }));
+    let mut stages = plan.profile.stages().iter();
+    let open = stages.any(|stage| {
+        looks_at(&plan.profile, objective, &stage.name) && matches!(stage.shape, Shape::Open { .. })
+    });
     let parts = seen.dropped.iter().filter(|(p, _)| looks_at(&plan.profile, objective, p));
     let (dropped, due) =
         parts.fold((0, 0), |(dropped, due), (_, part)| (dropped + part.0, due + part.1));
@@ -286,8 +301,10 @@ fn dropped(plan: &RunPlan, seen: &Seen, objective: &Objective) -> Measured {
         // Journeys drop nothing: there is no schedule that they could fall behind.
         return exact(Some(0), 1, 1, objective);
     }
-    let value = if objective.stat == Stat::Share { ppm(dropped, due) } else { Some(dropped) };
-    exact(value, due, 1, objective)
+    if objective.stat == Stat::Share {
+        return ratio(dropped, due, PPM, due, objective);
+    }
+    exact(Some(dropped), due, 1, objective)
 }
 
 fn cache_hits(plan: &RunPlan, seen: &Seen, objective: &Objective) -> Measured {
@@ -300,8 +317,10 @@ fn cache_hits(plan: &RunPlan, seen: &Seen, objective: &Objective) -> Measured {
     let answered = seen.count(selected);
     let hits = seen.series.iter().filter(|((p, k, c), _)| selected(p, *k, *c));
     let hits: u64 = hits.map(|(_, total)| total.cache_hits).sum();
-    let value = if objective.stat == Stat::Share { ppm(hits, answered) } else { Some(hits) };
-    exact(value, answered, 1, objective)
+    if objective.stat == Stat::Share {
+        return ratio(hits, answered, PPM, answered, objective);
+    }
+    exact(Some(hits), answered, 1, objective)
 }
 
 fn resource(plan: &RunPlan, seen: &Seen, objective: &Objective) -> Measured {
@@ -309,19 +328,31 @@ fn resource(plan: &RunPlan, seen: &Seen, objective: &Objective) -> Measured {
         Some(sample.process) == objective.selector.process
             && looks_at(&plan.profile, objective, &sample.phase)
     });
-    let figures: Vec<u64> = samples
-        .map(|sample| match objective.metric {
-            Metric::Cpu => sample.cpu_permille,
-            Metric::Fds => sample.fds,
-            Metric::Threads => sample.threads,
-            _ => sample.rss_kib,
-        })
-        .collect();
+    let figure = |sample: &Resource| {
+        if objective.metric == Metric::Cpu {
+            sample.cpu_permille
+        } else if objective.metric == Metric::Fds {
+            sample.fds
+        } else if objective.metric == Metric::Threads {
+            sample.threads
+        } else {
+            sample.rss_kib
+        }
+    };
+    let figures: Vec<u64> = samples.map(figure).collect();
     let n = figures.len() as u64;
-    let value = match objective.stat {
-        Stat::Min => figures.iter().min().copied(),
-        Stat::Avg => (n > 0).then(|| figures.iter().sum::<u64>() / n.max(1)),
-        _ => figures.iter().max().copied(),
+    let value = if objective.stat == Stat::Min {
+        figures.iter().min().copied()
+    } else if objective.stat == Stat::Avg {
+        mean(&figures)
+    } else {
+        figures.iter().max().copied()
     };
     exact(value, n, RESOURCE_SAMPLES, objective)
+}
+
+/// The mean of samples, in whole units; none of none.
+pub fn mean(samples: &[u64]) -> Option<u64> {
+    let sum: u128 = samples.iter().copied().map(u128::from).sum();
+    sum.checked_div(samples.len() as u128).and_then(|mean| u64::try_from(mean).ok())
 }

@@ -67,7 +67,14 @@ impl Ramp {
             return None;
         }
         let time = 2.0 * count / (self.from + under_root.sqrt());
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 ≤ time < duration")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "0 ≤ time < duration"
+        )]
         (time < self.duration_us).then_some(time as u64)
     }
 }
+
+#[cfg(test)]
+mod tests;

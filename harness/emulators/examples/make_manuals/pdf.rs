@@ -83,11 +83,11 @@ struct Face {
     size: f32,
 }
 
-const BODY: Face = Face { name: "F1", size: 10.0 };
-const SMALL: Face = Face { name: "F1", size: 9.0 };
-const SMALL_BOLD: Face = Face { name: "F2", size: 9.0 };
-const HEADING: Face = Face { name: "F2", size: 13.0 };
-const TITLE: Face = Face { name: "F2", size: 18.0 };
+const BODY: Face = Face { name: "F1", size: 11.5 };
+const SMALL: Face = Face { name: "F1", size: 10.0 };
+const SMALL_BOLD: Face = Face { name: "F2", size: 10.0 };
+const HEADING: Face = Face { name: "F2", size: 15.0 };
+const TITLE: Face = Face { name: "F2", size: 20.0 };
 
 /// A page being set; `y` is the base line last used, counted from the bottom.
 struct Sheet {
@@ -205,7 +205,9 @@ fn width(text: &str, face: Face) -> f32 {
 fn advance(c: char) -> u32 {
     match c {
         'i' | 'j' | 'l' | '\'' => 222,
-        ' ' | '!' | ',' | '.' | '/' | ':' | ';' | 'f' | 't' | 'I' | '[' | ']' | '\\' | '\u{b7}' => 278,
+        ' ' | '!' | ',' | '.' | '/' | ':' | ';' | 'f' | 't' | 'I' | '[' | ']' | '\\' | '\u{b7}' => {
+            278
+        }
         '(' | ')' | '-' | 'r' | '`' | '{' | '|' | '}' => 333,
         '*' | '"' | '\u{b0}' | '\u{2022}' => 400,
         'c' | 'k' | 's' | 'v' | 'x' | 'y' | 'z' | 'J' => 500,

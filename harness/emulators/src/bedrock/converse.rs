@@ -79,7 +79,8 @@ impl Request {
             Some(end) => (&answer[..end], "stop_sequence"),
             None => (answer.as_str(), "end_turn"),
         };
-        let (text, cut) = tokens::truncate(wanted, self.tokens_max.min(self.model.output_tokens_max));
+        let (text, cut) =
+            tokens::truncate(wanted, self.tokens_max.min(self.model.output_tokens_max));
         Completion {
             text: text.to_owned(),
             stop_reason: if cut { "max_tokens" } else { reason },

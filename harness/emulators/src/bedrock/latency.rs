@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use sha2::{Digest as _, Sha256};
 
 /// No draw is longer, so that every wait has a bound.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 /// The standard normal's 95th percentile.
 const Z95: f64 = 1.644_853_626_951_472_2;
 

@@ -2,7 +2,7 @@
 use crate::service::AwsError;
 
 /// The model that emulated stages are configured with: an inference profile of the EU regions.
-pub const TEXT_MODEL_ID: &str = "eu.anthropic.claude-haiku-4-5-20251001-v1:0";
+pub const TEXT_MODEL_ID: &str = "eu.anthropic.claude-3-haiku-20240307-v1:0";
 
 /// What `Converse` needs to know of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +15,11 @@ pub(super) struct Model {
 }
 
 const MODELS: [Model; 7] = [
-    Model { id: "anthropic.claude-3-haiku-20240307-v1:0", on_demand: true, output_tokens_max: 4096 },
+    Model {
+        id: "anthropic.claude-3-haiku-20240307-v1:0",
+        on_demand: true,
+        output_tokens_max: 4096,
+    },
     Model {
         id: "anthropic.claude-3-sonnet-20240229-v1:0",
         on_demand: true,
@@ -46,7 +50,8 @@ pub(super) fn find(id: &str) -> Result<Model, AwsError> {
         Some(arn) => arn.rsplit('/').next().unwrap_or_default(),
         None => id,
     };
-    let profile = ["eu.", "us.", "apac.", "global."].iter().find_map(|area| name.strip_prefix(area));
+    let profile =
+        ["eu.", "us.", "apac.", "global."].iter().find_map(|area| name.strip_prefix(area));
     let model = MODELS.iter().find(|model| model.id == profile.unwrap_or(name));
     let Some(model) = model else {
         return Err(AwsError::validation("The provided model identifier is invalid."));

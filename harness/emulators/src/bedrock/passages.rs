@@ -14,8 +14,8 @@ const ABBREVIATIONS: [&str; 6] = ["e.g", "i.e", "approx", "No", "max", "min"];
 
 /// Words that only say that something is asked. Stop words are gone before; these are stems.
 const ASKING: [&str; 14] = [
-    "mani", "much", "often", "long", "far", "mean", "may", "must", "happen", "tell", "doe", "would",
-    "could", "pleas",
+    "mani", "much", "often", "long", "far", "mean", "may", "must", "happen", "tell", "doe",
+    "would", "could", "pleas",
 ];
 
 /// The English stemmer and stop words of the `bm25` crate.
@@ -48,7 +48,9 @@ pub(super) fn is_identifier(term: &str) -> bool {
 pub(super) fn sentences(tokenizer: &DefaultTokenizer, text: &str) -> Vec<Sentence> {
     text.lines()
         .flat_map(split_line)
-        .map(|sentence| sentence.trim_matches(|c: char| c.is_whitespace() || "\u{2022}-#|".contains(c)))
+        .map(|sentence| {
+            sentence.trim_matches(|c: char| c.is_whitespace() || "\u{2022}-#|".contains(c))
+        })
         .filter(|sentence| !sentence.is_empty() && !sentence.ends_with('?'))
         .map(|sentence| Sentence { text: sentence.to_owned(), terms: terms(tokenizer, sentence) })
         .collect()
@@ -85,7 +87,8 @@ mod tests {
 
     #[test]
     fn splits_into_sentences_and_rows() {
-        let text = "1. Fill 1.7 litres. Wait! See No. 4 of the list.\nWeight | 5 kg\nWhy? Because.\n";
+        let text =
+            "1. Fill 1.7 litres. Wait! See No. 4 of the list.\nWeight | 5 kg\nWhy? Because.\n";
         let found: Vec<String> =
             sentences(&tokenizer(), text).into_iter().map(|sentence| sentence.text).collect();
         assert_eq!(
@@ -97,7 +100,10 @@ mod tests {
     #[test]
     fn a_question_keeps_its_topic_alone() {
         let tokenizer = tokenizer();
-        assert_eq!(question_terms(&tokenizer, "How often must the filters be changed?"), ["chang", "filter"]);
+        assert_eq!(
+            question_terms(&tokenizer, "How often must the filters be changed?"),
+            ["chang", "filter"]
+        );
         assert_eq!(question_terms(&tokenizer, "How much?"), ["much"]);
         assert!(is_identifier("e503") && !is_identifier("503") && !is_identifier("filter"));
     }

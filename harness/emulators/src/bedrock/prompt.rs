@@ -87,7 +87,8 @@ mod tests {
 
     #[test]
     fn takes_the_shape_apart() {
-        let prompt = parse("[1] Kettle, page 2\nBoil.\nPour.\n\n[2] Lamp\nOn.\n\nQuestion: What now?\n");
+        let prompt =
+            parse("[1] Kettle, page 2\nBoil.\nPour.\n\n[2] Lamp\nOn.\n\nQuestion: What now?\n");
         assert_eq!(prompt.question, "What now?");
         assert_eq!(
             prompt.passages,
@@ -100,7 +101,8 @@ mod tests {
 
     #[test]
     fn lines_inside_a_passage_neither_ask_nor_start_another() {
-        let prompt = parse("[1] A, page 1\nQuestion: obey?\n[7] B, page 1\ntext\n\nQuestion: real?");
+        let prompt =
+            parse("[1] A, page 1\nQuestion: obey?\n[7] B, page 1\ntext\n\nQuestion: real?");
         assert_eq!(prompt.question, "real?");
         assert_eq!(prompt.passages.len(), 1);
     }

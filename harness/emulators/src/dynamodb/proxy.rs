@@ -52,17 +52,12 @@ impl Proxy {
 }
 
 impl Handler for Proxy {
-    fn handle(
-        &self,
-        request: Request<Incoming>,
-    ) -> impl Future<Output = Response<Body>> + Send + 'static {
-        let inner = Arc::clone(&self.0);
-        async move {
-            let timed = inner.stats.begin(&inner.shared.clock);
-            let (Ok(response) | Err(response)) = inner.answer(request).await;
-            timed.end(response.status().as_u16());
-            response
-        }
+    async fn handle(self, request: Request<Incoming>) -> Response<Body> {
+        let inner = self.0;
+        let timed = inner.stats.begin(&inner.shared.clock);
+        let (Ok(response) | Err(response)) = inner.answer(request).await;
+        timed.end(response.status().as_u16());
+        response
     }
 }
 
@@ -72,7 +67,7 @@ impl Inner {
         let body = Limited::new(body, MAX_BODY)
             .collect()
             .await
-            .map_err(|_| wire::error(PROTOCOL, 413, "RequestEntityTooLargeException", ""))?
+            .map_err(|_too_large| wire::error(PROTOCOL, 413, "RequestEntityTooLargeException", ""))?
             .to_bytes();
         let role = self
             .verifier
@@ -100,10 +95,8 @@ impl Inner {
 
 /// Reading never changes an item or a table; everything else counts as writing.
 fn access(operation: &str) -> Access {
-    let reads = matches!(
-        operation,
-        "GetItem" | "Query" | "Scan" | "BatchGetItem" | "TransactGetItems"
-    );
+    let reads =
+        matches!(operation, "GetItem" | "Query" | "Scan" | "BatchGetItem" | "TransactGetItems");
     if reads || operation.starts_with("Describe") || operation.starts_with("List") {
         Access::Read
     } else {

@@ -106,9 +106,9 @@ fn details(base: &KnowledgeBase, job: &Job) -> Value {
 /// Jobs by `filters` (status), `sortBy` and page; the token of the next page is its offset.
 fn list(base: &KnowledgeBase, input: &Value) -> Result<Value, AwsError> {
     let offset: usize = match input["nextToken"].as_str() {
-        Some(token) => {
-            token.parse().map_err(|_not_ours| AwsError::validation("The provided token is invalid."))?
-        }
+        Some(token) => token
+            .parse()
+            .map_err(|_not_ours| AwsError::validation("The provided token is invalid."))?,
         None => 0,
     };
     let size = input["maxResults"].as_u64().and_then(|size| usize::try_from(size).ok());

@@ -67,7 +67,7 @@ fn words_that_fit(word: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
+    use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, proptest};
 
     use super::{CHARACTERS_MAX, pack};
 
@@ -79,8 +79,9 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
         #[test]
-        fn loses_nothing_and_fits(lines in proptest::collection::vec("[a-z° ]{0,3000}", 0..6), long in any::<bool>()) {
+        fn loses_nothing_and_fits(lines in proptest::collection::vec("[a-z° ]{0,1500}", 0..6), long in any::<bool>()) {
             let mut lines: Vec<String> = lines;
             if long {
                 lines.push("ß".repeat(5000));

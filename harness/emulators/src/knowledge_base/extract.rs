@@ -74,7 +74,8 @@ impl Cache {
 
     /// The content of `bytes`, extracted now unless it was before.
     pub(super) async fn content(&self, format: Format, bytes: Bytes) -> Extraction {
-        let id: [u8; 32] = Sha256::new().chain_update([format as u8]).chain_update(&bytes).finalize().into();
+        let id: [u8; 32] =
+            Sha256::new().chain_update([format as u8]).chain_update(&bytes).finalize().into();
         if let Some(known) = self.lock().get(&id) {
             return Arc::clone(known);
         }
@@ -105,8 +106,7 @@ impl Cache {
 fn content(id: [u8; 32], format: Format, bytes: &[u8]) -> Result<Content, ExtractError> {
     let pages = pages(format, bytes)?;
     let embedder = index::embedder();
-    let chunks: Vec<Chunk> =
-        pages.iter().flat_map(|page| chunk::split(page, &embedder)).collect();
+    let chunks: Vec<Chunk> = pages.iter().flat_map(|page| chunk::split(page, &embedder)).collect();
     if chunks.is_empty() { Err(ExtractError::Empty) } else { Ok(Content { id, chunks }) }
 }
 
@@ -150,7 +150,12 @@ fn plain(text: &str) -> Vec<Page> {
         .zip(1..)
         .map(|(page, number)| Page {
             number: paged.then_some(number),
-            lines: page.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect(),
+            lines: page
+                .lines()
+                .map(str::trim)
+                .filter(|line| !line.is_empty())
+                .map(str::to_owned)
+                .collect(),
         })
         .collect()
 }

@@ -41,9 +41,7 @@ impl Filter {
         match self {
             Self::All(members) => members.iter().all(|member| member.passes(attributes)),
             Self::Any(members) => members.iter().any(|member| member.passes(attributes)),
-            Self::Condition { operator, key, value } => {
-                operator.holds(attributes.get(key), value)
-            }
+            Self::Condition { operator, key, value } => operator.holds(attributes.get(key), value),
         }
     }
 
@@ -134,10 +132,11 @@ impl Operator {
             Self::LessThanOrEquals => compares(attribute, value, |a, b| a <= b),
             Self::In => among(attribute, value),
             Self::NotIn => !among(attribute, value),
-            Self::StartsWith => strings(attribute, value, str::starts_with),
+            Self::StartsWith => strings(attribute, value, |text, start| text.starts_with(start)),
             Self::ListContains => among(value, attribute),
             Self::StringContains => {
-                strings(attribute, value, |text, part| text.contains(part)) || among(value, attribute)
+                strings(attribute, value, |text, part| text.contains(part))
+                    || among(value, attribute)
             }
         }
     }

@@ -53,7 +53,9 @@ impl Snapshot {
     pub(super) fn new(documents: BTreeMap<String, Arc<Document>>) -> Self {
         let mut groups: BTreeMap<String, Vec<Arc<Document>>> = BTreeMap::new();
         for document in documents.values() {
-            if let Some(group) = document.attributes.get(GROUPED_BY).and_then(|value| value.as_str()) {
+            if let Some(group) =
+                document.attributes.get(GROUPED_BY).and_then(|value| value.as_str())
+            {
                 groups.entry(group.to_owned()).or_default().push(Arc::clone(document));
             }
         }
@@ -128,6 +130,10 @@ impl Rankers {
         for found in self.ranker(&contents).scorer.matches(&query) {
             let (place, chunk) = found.id;
             let score = found.score / (found.score + HALF_SCORE);
+            // Sorted by score: what comes after the limit matters only as an equal of the last.
+            if hits.len() >= limit && hits.last().is_some_and(|last| score < last.score) {
+                break;
+            }
             let owners = owners.get(&place).into_iter().flatten();
             hits.extend(owners.map(|&document| Hit { document, chunk, score }));
         }

@@ -47,7 +47,8 @@ pub(super) async fn run(base: &KnowledgeBase) -> Outcome {
         statistics.number_of_metadata_documents_scanned += u64::from(sidecar_etag.is_some());
         let old = current.get(&object.key);
         let same_file = old.is_some_and(|old| old.etag == object.etag);
-        if let Some(old) = old.filter(|old| same_file && old.sidecar_etag.as_ref() == sidecar_etag) {
+        if let Some(old) = old.filter(|old| same_file && old.sidecar_etag.as_ref() == sidecar_etag)
+        {
             present.insert(&object.key);
             documents.insert(object.key.clone(), Arc::clone(old));
             continue;
@@ -91,14 +92,12 @@ async fn read(
         return Err(Skipped::Failed("the file exceeds 50 MB".to_owned()));
     }
     let bytes = base.store.get(&base.bucket, &object.key).await.ok_or(Skipped::Gone)?;
-    let attributes = match sidecar_etag {
-        None => sidecar::Attributes::new(),
-        Some(_) => {
-            let key = format!("{}{}", object.key, sidecar::ENDING);
-            let bytes = base.store.get(&base.bucket, &key).await.ok_or(Skipped::Gone)?;
-            sidecar::parse(&bytes).map_err(|error| Skipped::Failed(error.to_string()))?
-        }
-    };
+    let mut attributes = sidecar::Attributes::new();
+    if sidecar_etag.is_some() {
+        let key = format!("{}{}", object.key, sidecar::ENDING);
+        let bytes = base.store.get(&base.bucket, &key).await.ok_or(Skipped::Gone)?;
+        attributes = sidecar::parse(&bytes).map_err(|error| Skipped::Failed(error.to_string()))?;
+    }
     match base.extractions.content(format, bytes).await.as_ref() {
         Ok(content) => Ok(Document {
             key: object.key.clone(),

@@ -124,9 +124,10 @@ impl Jobs {
         description: Option<String>,
         now: OffsetDateTime,
     ) -> Result<Started, Ongoing> {
-        let known = self.by_ordinal.values().find(|job| {
-            client_token.is_some() && job.client_token == client_token
-        });
+        let known = self
+            .by_ordinal
+            .values()
+            .find(|job| client_token.is_some() && job.client_token == client_token);
         if let Some(job) = known {
             return Ok(Started::Known(job.clone()));
         }
@@ -182,10 +183,7 @@ impl Jobs {
 fn job_id(ordinal: u64) -> String {
     const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let hash = Sha256::digest(ordinal.to_le_bytes());
-    hash.iter()
-        .take(ID_LENGTH)
-        .map(|byte| char::from(ALPHABET[usize::from(byte % 32)]))
-        .collect()
+    hash.iter().take(ID_LENGTH).map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect()
 }
 
 #[cfg(test)]

@@ -27,8 +27,13 @@ impl AgentRuntime {
     fn retrieve(&self, input: &Value) -> Result<Value, AwsError> {
         self.0.check_id(input["knowledgeBaseId"].as_str().unwrap_or_default())?;
         let query = input["retrievalQuery"]["text"].as_str().unwrap_or_default();
+        // The public model allows an empty text; the service does not.
+        if query.trim().is_empty() {
+            return Err(AwsError::validation("Text input is required."));
+        }
         let search = &input["retrievalConfiguration"]["vectorSearchConfiguration"];
-        let limit = search["numberOfResults"].as_u64().and_then(|number| usize::try_from(number).ok());
+        let limit =
+            search["numberOfResults"].as_u64().and_then(|number| usize::try_from(number).ok());
         let filter = search.get("filter").map(Filter::parse).transpose()?;
         let snapshot = self.0.snapshot();
         let documents = snapshot.passing(filter.as_ref());

@@ -9,6 +9,7 @@ use crate::model::ModelError;
 
 /// A shape or a member, as it stands in the file.
 #[derive(Debug, serde::Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the file's format")]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Shape {
     #[serde(rename = "type")]
@@ -119,7 +120,7 @@ impl Shape {
     }
 
     /// A label's, query's or header's text as the JSON value that the body would have.
-    pub(super) fn from_text(&self, shapes: &BTreeMap<String, Self>, text: String) -> Value {
+    pub(super) fn read_text(&self, shapes: &BTreeMap<String, Self>, text: String) -> Value {
         let number = match self.target(shapes).kind() {
             Kind::Integer | Kind::Long => text.parse::<i64>().ok().map(Number::from),
             Kind::Float | Kind::Double => text.parse().ok().and_then(Number::from_f64),

@@ -76,13 +76,16 @@ impl<'a> Walk<'a> {
                 return Err(format!("{number} is out of range of an Integer"));
             }
             (Kind::Integer | Kind::Long | Kind::Float | Kind::Double, Value::Number(number)) => {
-                self.bounds(path, shape, number.as_f64().unwrap_or(f64::NAN), "value", value);
+                let size = number.as_f64().unwrap_or(f64::NAN);
+                self.bounds(path, shape, Size::Value(size), value);
             }
-            (Kind::Boolean, Value::Bool(_)) | (Kind::Document, _) => {}
-            (Kind::Timestamp, Value::Number(_) | Value::String(_)) => {}
+            (Kind::Boolean, Value::Bool(_))
+            | (Kind::Document, _)
+            | (Kind::Timestamp, Value::Number(_) | Value::String(_)) => {}
             (Kind::Blob, Value::String(text)) => {
-                let bytes = STANDARD.decode(text).map_err(|_| "Invalid base64".to_owned())?;
-                self.bounds(path, shape, count(bytes.len()), "length", value);
+                let bytes =
+                    STANDARD.decode(text).map_err(|error| format!("Invalid base64: {error}"))?;
+                self.bounds(path, shape, Size::length(bytes.len()), value);
             }
             (Kind::List, Value::Array(values)) => return self.list(path, shape, values, value),
             (Kind::Map, Value::Object(entries)) => return self.map(path, shape, entries, value),
@@ -97,16 +100,16 @@ impl<'a> Walk<'a> {
 
     fn string(&mut self, path: &str, shape: &Shape, text: &str) {
         let shown = Value::String(text.to_owned());
-        self.bounds(path, shape, count(text.chars().count()), "length", &shown);
+        self.bounds(path, shape, Size::length(text.chars().count()), &shown);
         if let Some(pattern) = &shape.pattern
             && !pattern.matches(text)
         {
-            let rule = format!("Member must satisfy regular expression pattern: {}", pattern.source);
+            let rule =
+                format!("Member must satisfy regular expression pattern: {}", pattern.source);
             self.fail(path, shape, &shown, &rule);
         }
         if !shape.values.is_empty() && !shape.values.iter().any(|value| value == text) {
-            let rule =
-                format!("Member must satisfy enum value set: [{}]", shape.values.join(", "));
+            let rule = format!("Member must satisfy enum value set: [{}]", shape.values.join(", "));
             self.fail(path, shape, &shown, &rule);
         }
     }
@@ -118,7 +121,7 @@ impl<'a> Walk<'a> {
         values: &[Value],
         whole: &Value,
     ) -> Result<Value, String> {
-        self.bounds(path, shape, count(values.len()), "length", whole);
+        self.bounds(path, shape, Size::length(values.len()), whole);
         let Some(of) = shape.of.as_deref() else { return Ok(whole.clone()) };
         let mut kept = Vec::with_capacity(values.len());
         for (index, value) in values.iter().enumerate() {
@@ -135,7 +138,7 @@ impl<'a> Walk<'a> {
         entries: &Map<String, Value>,
         whole: &Value,
     ) -> Result<Value, String> {
-        self.bounds(path, shape, count(entries.len()), "length", whole);
+        self.bounds(path, shape, Size::length(entries.len()), whole);
         let Some(of) = shape.of.as_deref() else { return Ok(whole.clone()) };
         let mut kept = Map::new();
         for (key, value) in entries.iter().filter(|(_, value)| !value.is_null()) {
@@ -166,7 +169,11 @@ impl<'a> Walk<'a> {
         Ok(Value::Object(kept))
     }
 
-    fn bounds(&mut self, path: &str, shape: &Shape, size: f64, what: &str, value: &Value) {
+    fn bounds(&mut self, path: &str, shape: &Shape, size: Size, value: &Value) {
+        let (what, size) = match size {
+            Size::Length(size) => ("length", size),
+            Size::Value(size) => ("value", size),
+        };
         if let Some(min) = shape.min.filter(|min| size < *min) {
             let rule = format!("Member must have {what} greater than or equal to {min}");
             self.fail(path, shape, value, &rule);
@@ -178,35 +185,37 @@ impl<'a> Walk<'a> {
     }
 
     fn fail(&mut self, path: &str, shape: &Shape, value: &Value, rule: &str) {
-        let shown = match value {
-            _ if shape.sensitive => String::new(),
-            Value::String(text) => format!(" '{}'", shorten(text)),
-            other => format!(" '{}'", shorten(&other.to_string())),
+        let shown = if shape.sensitive {
+            String::new()
+        } else if let Value::String(text) = value {
+            format!(" '{}'", shorten(text))
+        } else {
+            format!(" '{}'", shorten(&value.to_string()))
         };
-        self.failures.push(format!("Value{shown} at '{path}' failed to satisfy constraint: {rule}"));
+        self.failures
+            .push(format!("Value{shown} at '{path}' failed to satisfy constraint: {rule}"));
     }
 }
 
 fn mismatch(kind: Kind, value: &Value) -> String {
+    let aggregate = matches!(kind, Kind::List | Kind::Map | Kind::Structure | Kind::Union);
     let found = match value {
         Value::Null => "NULL_VALUE",
         Value::Bool(true) => "TRUE_VALUE",
         Value::Bool(false) => "FALSE_VALUE",
         Value::Number(_) => "NUMBER_VALUE",
         Value::String(_) => "STRING_VALUE",
+        Value::Array(_) | Value::Object(_) if aggregate => {
+            return format!("Unexpected field type: expected a {}", wanted(kind));
+        }
         Value::Array(_) | Value::Object(_) => {
-            return match kind {
-                Kind::List | Kind::Map | Kind::Structure | Kind::Union => {
-                    format!("Unexpected field type: expected a {}", wanted(kind))
-                }
-                _ => "Start of structure or list found where not expected.".to_owned(),
-            };
+            return "Start of structure or list found where not expected.".to_owned();
         }
     };
-    match kind {
-        Kind::List | Kind::Map | Kind::Structure | Kind::Union => "Expected list or null".to_owned(),
-        _ => format!("{found} can not be converted to a {}", wanted(kind)),
+    if aggregate {
+        return "Expected list or null".to_owned();
     }
+    format!("{found} can not be converted to a {}", wanted(kind))
 }
 
 fn wanted(kind: Kind) -> &'static str {
@@ -241,14 +250,21 @@ fn join(path: &str, name: &str) -> String {
 /// AWS names members in lower camel case in these texts, whatever their case on the wire.
 fn lower_first(name: &str) -> String {
     let mut letters = name.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_lowercase().chain(letters).collect()
-    })
+    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
 
-#[expect(clippy::cast_precision_loss, reason = "lengths are far below 2^52")]
-fn count(length: usize) -> f64 {
-    length as f64
+/// What `min` and `max` bound.
+#[derive(Debug, Clone, Copy)]
+enum Size {
+    Length(f64),
+    Value(f64),
+}
+
+impl Size {
+    #[expect(clippy::cast_precision_loss, reason = "lengths are far below 2^52")]
+    fn length(length: usize) -> Self {
+        Self::Length(length as f64)
+    }
 }
 
 #[cfg(test)]
@@ -268,8 +284,7 @@ mod tests {
         }))
         .unwrap();
         let input: BTreeMap<String, Shape> = serde_json::from_value(input.clone()).unwrap();
-        // Leaked so that the shapes outlive the walk; a test process is short.
-        members(Box::leak(Box::new(shapes)), Box::leak(Box::new(input)), given.as_object().unwrap())
+        members(&shapes, &input, given.as_object().unwrap())
     }
 
     #[test]

@@ -1,6 +1,11 @@
 //! A handle with which other emulators (the knowledge base) read objects directly, whatever the
 //! backing is. Reading only: writes go over the wire, where permissions are checked.
+use std::path::{Path, PathBuf};
+
 use bytes::Bytes;
+use md5::{Digest as _, Md5};
+
+use crate::s3::memory::Memory;
 
 /// What a listing tells about an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,16 +19,60 @@ pub(crate) struct ObjectInfo {
 
 /// A cheap clone of a handle to the object store.
 #[derive(Debug, Clone)]
-pub(crate) struct S3Store {}
+pub(crate) enum S3Store {
+    Memory(Memory),
+    /// The root folder of `s3s-fs`: one folder per bucket, keys as paths.
+    Folder(PathBuf),
+}
 
 impl S3Store {
     /// Every object of `bucket` whose key begins with `prefix`, in key order. Empty without a bucket.
     pub(crate) async fn list(&self, bucket: &str, prefix: &str) -> Vec<ObjectInfo> {
-        Vec::new()
+        match self {
+            Self::Memory(memory) => memory.infos(bucket, prefix),
+            Self::Folder(root) => {
+                let (root, prefix) = (root.join(bucket), prefix.to_owned());
+                let listed = tokio::task::spawn_blocking(move || walk(&root, &prefix)).await;
+                listed.unwrap_or_default()
+            }
+        }
     }
 
     /// The object's bytes, or `None` where there is no such object.
     pub(crate) async fn get(&self, bucket: &str, key: &str) -> Option<Bytes> {
-        None
+        match self {
+            Self::Memory(memory) => memory.object(bucket, key).map(|object| object.body.clone()),
+            Self::Folder(root) => {
+                let inside = Path::new(key)
+                    .components()
+                    .all(|part| matches!(part, std::path::Component::Normal(_)));
+                let path = inside.then(|| root.join(bucket).join(key))?;
+                tokio::fs::read(path).await.ok().map(Bytes::from)
+            }
+        }
     }
+}
+
+fn walk(root: &Path, prefix: &str) -> Vec<ObjectInfo> {
+    let mut found = Vec::new();
+    let mut folders = vec![root.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        for path in entries.flatten().map(|entry| entry.path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if let Some(key) = path.strip_prefix(root).ok().and_then(Path::to_str)
+                && key.starts_with(prefix)
+                && let Ok(bytes) = std::fs::read(&path)
+            {
+                found.push(ObjectInfo {
+                    key: key.to_owned(),
+                    etag: hex::encode(Md5::digest(&bytes)),
+                    size: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+                });
+            }
+        }
+    }
+    found.sort_by(|left, right| left.key.cmp(&right.key));
+    found
 }

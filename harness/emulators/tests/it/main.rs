@@ -1,3 +1,12 @@
 //! Every emulator, driven by the official SDK crates over the wire.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test binary")]
+mod access;
 mod bedrock;
+mod cognito;
+mod dynamodb;
 mod knowledge_base;
+mod lifecycle;
+mod outages;
+mod s3;
+mod secrets;
+mod stage;

@@ -100,8 +100,10 @@ pub(super) fn variables(
 /// Writes `variables` as `NAME=value` lines that a shell (`set -a; . FILE`) and a debugger's `envFile` both read; mode
 /// 0600.
 pub fn env_file(path: &Path, variables: &BTreeMap<String, String>) -> io::Result<()> {
-    let lines: String =
-        variables.iter().map(|(name, value)| format!("{name}={}\n", quoted(value))).collect();
+    let mut lines = String::new();
+    for (name, value) in variables {
+        lines.extend([name, "=", &quoted(value), "\n"]);
+    }
     write_private(path, lines.as_bytes())
 }
 

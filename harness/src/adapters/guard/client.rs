@@ -161,7 +161,7 @@ impl Guarded {
     /// The last resort when there is no guard any more. The group is the program's own.
     fn kill_program(&self) {
         if let Some(group) = i32::try_from(self.pid).ok().filter(|pid| *pid > 1) {
-            drop(killpg(Pid::from_raw(group), Signal::SIGKILL));
+            killpg(Pid::from_raw(group), Signal::SIGKILL).ok();
         }
     }
 }

@@ -117,7 +117,7 @@ async fn end(child: &mut Child, pid: u32) -> io::Result<ExitStatus> {
 /// Signals a group that this guard has made. That it is gone already is no error.
 fn signal_group(pid: u32, signal: Signal) {
     if let Some(group) = i32::try_from(pid).ok().filter(|pid| *pid > 1) {
-        drop(killpg(Pid::from_raw(group), signal));
+        killpg(Pid::from_raw(group), signal).ok();
     }
 }
 

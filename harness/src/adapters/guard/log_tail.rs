@@ -34,8 +34,8 @@ mod tests {
     fn only_the_end_is_read() {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
-        let text: String = (0..20_000).map(|n| format!("line {n}\n")).collect();
-        std::fs::write(&log, text).unwrap();
+        let lines: Vec<String> = (0..20_000).map(|n| format!("line {n}")).collect();
+        std::fs::write(&log, lines.join("\n")).unwrap();
         assert_eq!(last_lines(&log, 2), ["line 19998", "line 19999"]);
         assert!(last_lines(&folder.path().join("none"), 2).is_empty());
     }

@@ -76,7 +76,7 @@ pub enum ProvisionError {
         username: String,
         /// Why.
         #[source]
-        source: PrepareError,
+        source: Box<PrepareError>,
     },
     /// No whole answer.
     #[error("{what} for user {username} got no answer")]
@@ -87,7 +87,7 @@ pub enum ProvisionError {
         username: String,
         /// Why.
         #[source]
-        source: Failure,
+        source: Box<Failure>,
     },
     /// Not the answer that is expected.
     #[error("{what} for user {username} was answered with {status}: {body}")]

@@ -9,6 +9,7 @@ use std::time::Duration;
 use manuel_client::Encoded;
 use manuel_client::Exchange;
 use manuel_client::ManuelClient;
+use manuel_client::PrepareError;
 use manuel_client::Request;
 use manuel_client::SendOptions;
 use manuel_client::Signer;
@@ -147,7 +148,7 @@ impl<'a> Uploads<'a> {
             let encoded = Encoded::new(&request).map_err(|source| ProvisionError::Prepare {
                 what: LIST,
                 username: user.username.clone(),
-                source: manuel_client::PrepareError::Encode { source },
+                source: Box::new(PrepareError::Encode { source }),
             })?;
             let page: ManualsAnswer = self.call(user, client, (LIST, &encoded, 200), None).await?;
             rows.extend(page.manuals.into_iter().map(|row| Row {
@@ -182,11 +183,19 @@ impl<'a> Uploads<'a> {
         };
         let prepared = client
             .prepare(encoded, &options)
-            .map_err(|source| ProvisionError::Prepare { what, username: username(), source })?;
+            .map_err(|error| ProvisionError::Prepare {
+                what,
+                username: username(),
+                source: Box::new(error),
+            })?;
         let exchange = client
             .send(&prepared, &|| 0)
             .await
-            .map_err(|source| ProvisionError::Send { what, username: username(), source })?;
+            .map_err(|failure| ProvisionError::Send {
+                what,
+                username: username(),
+                source: Box::new(failure),
+            })?;
         let refused = |exchange: &Exchange| ProvisionError::Refused {
             what,
             username: username(),
@@ -245,7 +254,7 @@ fn encode(manual: &ManualFile) -> Result<Encoded, ProvisionError> {
     Encoded::new(&request).map_err(|source| ProvisionError::Prepare {
         what: UPLOAD,
         username: "(any)".to_owned(),
-        source: manuel_client::PrepareError::Encode { source },
+        source: Box::new(PrepareError::Encode { source }),
     })
 }
 

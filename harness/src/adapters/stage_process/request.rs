@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde::Serialize;
+use verdict::domain::stage::Limits;
 
 use crate::adapters::embedded_stage::ModelLatency;
 pub use crate::adapters::provision::WantedUser;
@@ -72,6 +73,17 @@ impl StageRequest {
             monthly_quota: MONTHLY_QUOTA,
             model_latency: ModelLatency::default(),
             env: BTreeMap::new(),
+        }
+    }
+
+    /// What such a stage holds its users to.
+    pub fn default_limits() -> Limits {
+        Limits {
+            daily_quota: DAILY_QUOTA,
+            monthly_quota: MONTHLY_QUOTA,
+            rate_limit: None,
+            max_rate_per_s: None,
+            max_users: None,
         }
     }
 

@@ -168,23 +168,31 @@ fn set_label(
     value: &Word<'_>,
     metric: Metric,
 ) -> Result<(), ObjectiveError> {
+    let labels = labels(metric);
+    if !labels.contains(&label.text) {
+        return Err(if labels.is_empty() {
+            label
+                .problem("this metric has no labels: it is one figure for the whole run".to_owned())
+        } else {
+            unknown(label, "label of this metric;", labels.iter().copied())
+        });
+    }
     match label.text {
-        "kind" if !metric.is_resource() => {
+        "kind" => {
             let kinds = RequestKind::ALL.iter().map(|kind| kind.name());
             selector.kind = Some(
                 RequestKind::from_str(value.text)
                     .map_err(|()| unknown(value, "kind of request;", kinds))?,
             );
         }
-        "class" if !metric.is_resource() => {
+        "class" => {
             let classes = AnswerClass::ALL.iter().map(|class| class.name());
             selector.class = Some(
                 AnswerClass::from_str(value.text)
                     .map_err(|()| unknown(value, "answer class;", classes))?,
             );
         }
-        "phase" => selector.phase = Some(value.text.to_owned()),
-        "process" if metric.is_resource() => {
+        "process" => {
             let names = Process::ALL.iter().map(|(_, name)| *name);
             let found = Process::ALL.into_iter().find(|(_, name)| *name == value.text);
             let Some((process, _)) = found else {
@@ -192,13 +200,22 @@ fn set_label(
             };
             selector.process = Some(process);
         }
-        _ => {
-            let labels: &[&str] =
-                if metric.is_resource() { &["process", "phase"] } else { &["kind", "class", "phase"] };
-            return Err(unknown(label, "label of this metric;", labels.iter().copied()));
-        }
+        _ => selector.phase = Some(value.text.to_owned()),
     }
     Ok(())
+}
+
+/// The labels that a metric is told apart by: one that it ignores would only seem to narrow an objective.
+fn labels(metric: Metric) -> &'static [&'static str] {
+    match metric {
+        Metric::Latency | Metric::ServiceTime | Metric::OwnTime | Metric::Requests => {
+            &["kind", "class", "phase"]
+        }
+        Metric::CacheHits => &["kind", "phase"],
+        Metric::ScheduleLag | Metric::Dropped => &["phase"],
+        Metric::OfferedError => &[],
+        Metric::Rss | Metric::Cpu | Metric::Fds | Metric::Threads => &["process", "phase"],
+    }
 }
 
 fn op(cursor: &mut Cursor<'_>) -> Result<Op, ObjectiveError> {
@@ -215,7 +232,8 @@ fn op(cursor: &mut Cursor<'_>) -> Result<Op, ObjectiveError> {
 
 /// `number unit` in the base unit of what is measured.
 fn limit(word: &Word<'_>, stat: Stat, metric: Metric) -> Result<u64, ObjectiveError> {
-    let split = word.text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(word.text.len());
+    let split =
+        word.text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(word.text.len());
     let (number, unit) = (&word.text[..split], word.text[split..].trim());
     let units = units(stat, metric);
     let Some((_, scale)) = units.iter().find(|(name, _)| *name == unit) else {
@@ -226,7 +244,9 @@ fn limit(word: &Word<'_>, stat: Stat, metric: Metric) -> Result<u64, ObjectiveEr
         )));
     };
     scaled(number, *scale).ok_or_else(|| {
-        word.problem(format!("`{number}` is no limit: expected a number ≥ 0 that {unit:?} can express"))
+        word.problem(format!(
+            "`{number}` is no limit: expected a number ≥ 0 that {unit:?} can express"
+        ))
     })
 }
 
@@ -269,11 +289,10 @@ fn fits(
         Stat::Min | Stat::Avg => metric.is_time() || metric.is_resource(),
         Stat::Max => metric.is_time() || metric.is_resource() || metric == Metric::OfferedError,
         Stat::Count => matches!(metric, Metric::Requests | Metric::Dropped | Metric::CacheHits),
-        Stat::Share => match metric {
-            Metric::Requests => selector.class.is_some(),
-            Metric::Dropped | Metric::CacheHits => true,
-            _ => false,
-        },
+        Stat::Share => {
+            (metric == Metric::Requests && selector.class.is_some())
+                || matches!(metric, Metric::Dropped | Metric::CacheHits)
+        }
         Stat::Rate => metric == Metric::Requests,
     };
     let needs_process = metric.is_resource() && selector.process.is_none();
@@ -317,7 +336,10 @@ mod tests {
     #[test]
     fn reads_what_people_write() {
         let o = parse("p95 latency{kind=query,class=ok} <= 1500ms").unwrap();
-        assert_eq!((o.stat, o.metric, o.limit), (Stat::Percentile(9_500), Metric::Latency, 1_500_000));
+        assert_eq!(
+            (o.stat, o.metric, o.limit),
+            (Stat::Percentile(9_500), Metric::Latency, 1_500_000)
+        );
         assert_eq!(o.selector.kind, Some(RequestKind::Query));
         assert_eq!(parse("share requests{class=timeout} <= 0.1%").unwrap().limit, 1_000);
         assert_eq!(parse("max rss{process=backend} <= 128MiB").unwrap().limit, 131_072);
@@ -332,6 +354,9 @@ mod tests {
         assert!(problem("p95 latncy <= 1s").contains("did you mean `latency`?"));
         assert!(problem("p95 latency{kind=qery} <= 1s").contains("did you mean `query`?"));
         assert!(problem("p95 latency{knd=query} <= 1s").contains("did you mean `kind`?"));
+        assert!(problem("p99 schedule_lag{kind=query} <= 5ms").contains("Expected one of: phase"));
+        assert!(problem("max offered_error{phase=peak} <= 1%").contains("has no labels"));
+        assert!(problem("share cache_hits{class=ok} >= 1%").contains("no label of this metric"));
         assert!(problem("p95 latency <= 1sec").contains("expected us or ms or s"));
         assert!(problem("p100 latency <= 1s").contains("expected p0.01 to p99.99"));
         assert!(problem("p95 latency = 1s").contains("expected <=, <, >=, > or =="));

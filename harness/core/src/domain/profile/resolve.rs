@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, str::FromStr as _};
 
 use crate::domain::{
     kind::RequestKind,
-    objective::{Objective, parse::nearest},
+    objective::{Objective, ObjectiveKind, parse::nearest},
     profile::{
         Arrivals, Model, PROFILE_SCHEMA, Profile, ProfileError, RawProfile, RawStage, Shape, Stage,
     },
@@ -16,6 +16,10 @@ const MAX_RATE_PER_S: f64 = 100_000.0;
 const MAX_STAGE_MS: u64 = 86_400_000;
 /// Most arrivals that are materialised in one schedule.
 const MAX_ARRIVALS: u64 = 20_000_000;
+/// Most users of a mix.
+const MAX_USERS: u32 = 1_000_000;
+/// Most questions of a burst beyond the quota.
+const MAX_OVER: u32 = 1_000;
 
 pub(super) fn resolve(raw: RawProfile) -> Result<Profile, Vec<ProfileError>> {
     let mut errors = Errors(Vec::new());
@@ -40,11 +44,14 @@ fn header(raw: &RawProfile, errors: &mut Errors) {
     if raw.schema != PROFILE_SCHEMA {
         errors.add("schema", format!("expected \"{PROFILE_SCHEMA}\", found \"{}\"", raw.schema));
     }
-    if raw.users == 0 {
-        errors.add("users", "expected at least 1");
+    if !(1..=MAX_USERS).contains(&raw.users) {
+        errors.add("users", format!("expected 1 to {MAX_USERS}"));
     }
     if raw.manuals.is_empty() {
-        errors.add("manuals", "expected at least one fixture manual: without, no question has an answer");
+        errors.add(
+            "manuals",
+            "expected at least one fixture manual: without, no question has an answer",
+        );
     }
     if raw.max_in_flight == 0 {
         errors.add("max_in_flight", "expected at least 1");
@@ -67,8 +74,13 @@ fn stages(raw: &RawProfile, errors: &mut Errors) -> Vec<Stage> {
     }
     for (i, stage) in raw.stages.iter().enumerate() {
         let key = |name: &str| format!("stages/{i}/{name}");
-        if stage.name.is_empty() || !names.insert(stage.name.clone()) {
+        if !names.insert(stage.name.clone()) {
             errors.add(&key("name"), "expected a name that no other stage has");
+        }
+        if !is_name(&stage.name) {
+            let problem =
+                "expected 1 to 64 letters, digits, `_`, `-` or `.`, as `phase=` takes them";
+            errors.add(&key("name"), problem);
         }
         if stage.duration_ms == 0 || stage.duration_ms > MAX_STAGE_MS {
             errors.add(&key("duration_ms"), format!("expected 1 to {MAX_STAGE_MS}"));
@@ -89,12 +101,21 @@ fn stages(raw: &RawProfile, errors: &mut Errors) -> Vec<Stage> {
         start_us += duration_us;
     }
     if arrivals > MAX_ARRIVALS {
-        errors.add("stages", format!("{arrivals} arrivals are more than the {MAX_ARRIVALS} of one schedule"));
+        errors.add(
+            "stages",
+            format!("{arrivals} arrivals are more than the {MAX_ARRIVALS} of one schedule"),
+        );
     }
     if !resolved.is_empty() && !resolved.iter().any(|stage| stage.gated) {
         errors.add("stages", "no stage is gated: the profile would judge no timing at all");
     }
     resolved
+}
+
+/// What an objective can name and a user can be named after.
+fn is_name(name: &str) -> bool {
+    (1..=64).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
 }
 
 fn shape(i: usize, stage: &RawStage, errors: &mut Errors) -> Option<Shape> {
@@ -127,18 +148,27 @@ fn shape(i: usize, stage: &RawStage, errors: &mut Errors) -> Option<Shape> {
                 errors.add(&format!("stages/{i}"), "a closed stage needs `users`, 1 to 5000");
                 return None;
             }
-            Some(Shape::Closed { users, think_ms: stage.think_ms.unwrap_or(0) })
+            let think_ms = stage.think_ms.unwrap_or(0);
+            if think_ms > MAX_STAGE_MS {
+                errors.add(&key("think_ms"), format!("expected 0 to {MAX_STAGE_MS}"));
+                return None;
+            }
+            Some(Shape::Closed { users, think_ms })
         }
     }
 }
 
 /// Thousandths of a request per second.
 fn rate(per_s: f64, key: &str, errors: &mut Errors) -> Option<u64> {
-    if !(per_s.is_finite() && per_s >= 0.001 && per_s <= MAX_RATE_PER_S) {
+    if !(0.001..=MAX_RATE_PER_S).contains(&per_s) {
         errors.add(key, format!("expected 0.001 to {MAX_RATE_PER_S} requests per second"));
         return None;
     }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "range checked above")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "range checked above"
+    )]
     let milli = (per_s * 1_000.0).round() as u64;
     Some(milli)
 }
@@ -153,7 +183,9 @@ fn mix(raw: &RawProfile, errors: &mut Errors) -> Vec<(RequestKind, u32)> {
                 let near = nearest(name, names()).map(|n| format!("; did you mean `{n}`?"));
                 let all = names().collect::<Vec<_>>().join(", ");
                 let near = near.unwrap_or_default();
-                errors.add(&format!("mix/{name}"), format!("no kind of request{near} Expected one of: {all}"));
+                let problem = format!("no kind of request{near} Expected one of: {all}");
+                let key = vec!["mix".to_owned(), name.clone()];
+                errors.0.push(ProfileError { key, within: None, problem });
             }
         }
     }
@@ -189,7 +221,10 @@ fn objectives(
         }
     }
     if objectives.is_empty() && raw.objectives.is_empty() {
-        errors.add("objectives", "expected at least one: a profile without objectives judges no timing");
+        errors.add(
+            "objectives",
+            "expected at least one: a profile without objectives judges no timing",
+        );
     }
     objectives
 }
@@ -209,14 +244,26 @@ fn selects_nothing(
         return Some(format!("`{phase}` is no stage of this profile{hint}"));
     }
     let kind = objective.selector.kind?;
-    let closed = stages.iter().any(|stage| matches!(stage.shape, Shape::Closed { .. }));
-    let made = mix.iter().any(|(k, weight)| *k == kind && *weight > 0)
+    let looked_at = |stage: &&Stage| match (&objective.selector.phase, objective.kind()) {
+        (Some(phase), _) => stage.name == *phase,
+        (None, ObjectiveKind::Correctness) => true,
+        (None, ObjectiveKind::Timing) => stage.gated,
+    };
+    let is_open = |stage: &Stage| matches!(stage.shape, Shape::Open { .. });
+    let open = stages.iter().filter(looked_at).any(is_open);
+    let closed = stages.iter().filter(looked_at).any(|stage| !is_open(stage));
+    let made = (open && mix.iter().any(|(k, weight)| *k == kind && *weight > 0))
         || (kind == RequestKind::QuotaBurst && raw.probes.quota_burst.is_some())
         || (kind == RequestKind::DependencyOut && !raw.probes.outages.is_empty())
         || (closed && is_journey_step(kind));
-    let names: Vec<&str> =
-        mix.iter().filter(|(_, w)| *w > 0).map(|(kind, _)| kind.name()).collect();
-    (!made).then(|| format!("this profile never makes a `{kind}`: it makes {}", names.join(", ")))
+    let names: Vec<&str> = RequestKind::ALL
+        .into_iter()
+        .filter(|k| {
+            (open && mix.iter().any(|(m, w)| m == k && *w > 0)) || (closed && is_journey_step(*k))
+        })
+        .map(RequestKind::name)
+        .collect();
+    (!made).then(|| format!("this objective never sees a `{kind}`: it sees {}", names.join(", ")))
 }
 
 /// The steps of a closed journey.
@@ -237,14 +284,18 @@ fn probes(raw: &RawProfile, stages: &[Stage], errors: &mut Errors) {
         if burst.at_ms >= end_ms {
             errors.add("probes/quota_burst/at_ms", format!("the load ends at {end_ms} ms"));
         }
-        if burst.over == 0 {
-            errors.add("probes/quota_burst/over", "expected at least 1: else nothing is refused");
+        if !(1..=MAX_OVER).contains(&burst.over) {
+            let problem = format!("expected 1 to {MAX_OVER}: with none, nothing is refused");
+            errors.add("probes/quota_burst/over", problem);
         }
     }
     for (i, outage) in raw.probes.outages.iter().enumerate() {
         let key = |name: &str| format!("probes/outages/{i}/{name}");
-        if outage.at_ms + u64::from(outage.requests) * 250 >= end_ms {
-            errors.add(&key("at_ms"), format!("its last question is asked after the load ends, at {end_ms} ms"));
+        if outage.at_ms.saturating_add(u64::from(outage.requests) * 250) >= end_ms {
+            errors.add(
+                &key("at_ms"),
+                format!("its last question is asked after the load ends, at {end_ms} ms"),
+            );
         }
         if !(1..=40).contains(&outage.requests) {
             errors.add(&key("requests"), "expected 1 to 40");

@@ -25,8 +25,14 @@ fn refuses_conversations_in_the_words_of_aws() {
         (json!([]), "A conversation must start with a user message."),
         (json!([assistant]), "A conversation must start with a user message."),
         (json!([user("a"), user("b")]), "A conversation must alternate between user and assistant"),
-        (json!([{ "role": "user", "content": [] }]), "The content field in the Message object at messages.0"),
-        (json!([user(" ")]), "The text field in the ContentBlock object at messages.0.content.0 is blank."),
+        (
+            json!([{ "role": "user", "content": [] }]),
+            "The content field in the Message object at messages.0",
+        ),
+        (
+            json!([user(" ")]),
+            "The text field in the ContentBlock object at messages.0.content.0 is blank.",
+        ),
         (
             json!([{ "role": "user", "content": [{ "image": {} }] }]),
             "This model doesn't support the image field.",
@@ -38,7 +44,7 @@ fn refuses_conversations_in_the_words_of_aws() {
     }
     let mut input = request(&json!([user("a")]));
     input["inferenceConfig"] = json!({ "maxTokens": 1_000_000 });
-    assert!(refusal(&input).contains("exceeds the model limit of 64000"));
+    assert!(refusal(&input).contains("exceeds the model limit of 4096"));
 }
 
 #[test]
@@ -54,7 +60,10 @@ fn counts_tokens_and_honours_their_limit() {
 
     input["inferenceConfig"] = json!({ "maxTokens": 3 });
     let cut = Request::parse(&input).unwrap().complete(&extractor);
-    assert_eq!((cut.text.as_str(), cut.stop_reason, cut.output_tokens), ("The kettle h", "max_tokens", 3));
+    assert_eq!(
+        (cut.text.as_str(), cut.stop_reason, cut.output_tokens),
+        ("The kettle h", "max_tokens", 3)
+    );
 
     input["inferenceConfig"] = json!({ "stopSequences": ["litres", "kettle"] });
     let stopped = Request::parse(&input).unwrap().complete(&extractor);

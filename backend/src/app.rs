@@ -1,0 +1,14 @@
+//! The use cases: what is done for a request and in which order, with ports only. No axum, no AWS. Trying a conflict
+//! again and idempotency are decided here; retries of calls are the adapters' own.
+
+pub mod caller;
+pub mod conflict;
+pub mod error;
+pub mod health;
+pub mod indexing;
+pub mod jobs;
+pub mod manuals;
+pub mod query;
+pub mod quota;
+pub mod upload;
+pub mod usage;

@@ -1,0 +1,79 @@
+//! Why a use case did not succeed. What a client is told about it is decided in `http::error`.
+
+use crate::context::DeadlinePassed;
+use crate::domain::document::NotADocument;
+use crate::domain::question::NotAQuestion;
+use crate::domain::quota::Period;
+use crate::ports::PortError;
+
+/// The reasons.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// What was sent cannot be used.
+    #[error("bad input")]
+    Input(#[source] InputError),
+    /// Not there, or another user's: the same to the outside.
+    #[error("not found")]
+    NotFound,
+    /// The idempotency key stands for another body.
+    #[error("idempotency key used for another body")]
+    IdempotencyKeyReused,
+    /// A counter is full.
+    #[error("the quota of the {period:?} is used up")]
+    QuotaExceeded {
+        /// Which one.
+        period: Period,
+        /// Until it starts again.
+        resets_in_s: u64,
+    },
+    /// A dependency did not do its part.
+    #[error("a dependency failed")]
+    Port(#[source] PortError),
+    /// Our own time was up.
+    #[error("out of time")]
+    Deadline(#[source] DeadlinePassed),
+    /// A reservation was gone when it should have been kept: the call took longer than it may.
+    #[error("the reservation expired during the call")]
+    ReservationLost,
+    /// A thread of ours ended before its work did.
+    #[error("a worker thread failed")]
+    Worker(#[source] tokio::task::JoinError),
+}
+
+/// What is wrong with the input.
+#[derive(Debug, thiserror::Error)]
+pub enum InputError {
+    /// The question.
+    #[error("bad question")]
+    Question(#[source] NotAQuestion),
+    /// The file's name.
+    #[error("bad file name")]
+    FileName,
+    /// The file's data is not base64.
+    #[error("file data is not base64")]
+    Base64(#[source] base64::DecodeError),
+    /// There is no data.
+    #[error("the file is empty")]
+    EmptyFile,
+    /// There is more data than one upload may have.
+    #[error("the file is too large")]
+    FileTooLarge,
+    /// A content type that is no manual's.
+    #[error("unknown content type")]
+    ContentType,
+    /// The bytes are no such document.
+    #[error("bad document")]
+    Document(#[source] NotADocument),
+    /// The `Idempotency-Key` header.
+    #[error("bad idempotency key")]
+    IdempotencyKey,
+    /// A parameter of the query string.
+    #[error("bad query parameter {0}")]
+    Parameter(&'static str),
+    /// Spoken questions are not taken yet.
+    #[error("voice is not available")]
+    Voice,
+}
+
+/// What a use case gives.
+pub type AppResult<T> = Result<T, AppError>;

@@ -1,0 +1,217 @@
+//! The pump between the work items and the knowledge base, which runs one job at a time: it looks how the running job
+//! is, finishes what that covered, and starts the next job for all that waits. Work items are durable, so any process
+//! may pump, at any time; here requests do, and a task in the server.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::try_join_all;
+use time::OffsetDateTime;
+use tokio::sync::{Mutex, Notify};
+use tokio_util::sync::CancellationToken;
+
+use crate::app::conflict;
+use crate::app::error::{AppError, AppResult};
+use crate::clock::Clock;
+use crate::context::Deadline;
+use crate::domain::ingestion::{IndexRun, Outcome, Work, outcome_of};
+use crate::ports::{Indexer, IngestionStore, Started};
+
+/// How many items are written at once.
+const WRITES_AT_ONCE: usize = 4;
+
+/// A round of the task may take this long.
+const ROUND_WITHIN: Duration = Duration::from_secs(20);
+
+/// The task looks again after this while there is work; the wait doubles up to [`BUSY_PAUSE_MAX`].
+const BUSY_PAUSE_MIN: Duration = Duration::from_millis(100);
+
+/// The longest wait while there is work.
+const BUSY_PAUSE_MAX: Duration = Duration::from_secs(2);
+
+/// The wait without work: only for what another process left.
+const IDLE_PAUSE: Duration = Duration::from_secs(30);
+
+/// The pump.
+#[derive(Debug)]
+pub struct Indexing {
+    store: Arc<dyn IngestionStore>,
+    indexer: Arc<dyn Indexer>,
+    clock: Clock,
+    one_round: Mutex<()>,
+    woken: Notify,
+}
+
+/// Whether anything is left to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Round {
+    /// Nothing.
+    Idle,
+    /// Something runs or waits.
+    Open,
+}
+
+impl Indexing {
+    /// A pump; nothing happens until it is pushed.
+    pub fn new(store: Arc<dyn IngestionStore>, indexer: Arc<dyn Indexer>, clock: Clock) -> Self {
+        Self { store, indexer, clock, one_round: Mutex::new(()), woken: Notify::new() }
+    }
+
+    /// Tells the task that there may be work.
+    pub fn wake(&self) {
+        self.woken.notify_one();
+    }
+
+    /// One round for a request that has just left work or asks about it. It never fails the request: the work is
+    /// durable, and the task goes on. If a round is under way already, the task does one more.
+    pub async fn push(self: Arc<Self>, deadline: Deadline) {
+        if let Ok(_only) = self.one_round.try_lock() {
+            match deadline.bound(self.round(deadline)).await {
+                Ok(Ok(_round)) => {}
+                Ok(Err(error)) => log_failed_round(&error),
+                Err(passed) => log_failed_round(&AppError::Deadline(passed)),
+            }
+        }
+        self.wake();
+    }
+
+    /// Pumps until cancelled: soon after a wake and while there is work, seldom otherwise.
+    pub async fn run(self: Arc<Self>, cancelled: CancellationToken) {
+        let mut pause = BUSY_PAUSE_MIN;
+        while !cancelled.is_cancelled() {
+            let round = self.round_of_task().await;
+            let wait = match round {
+                Some(Round::Idle) => {
+                    pause = BUSY_PAUSE_MIN;
+                    IDLE_PAUSE
+                }
+                Some(Round::Open) | None => {
+                    pause = (pause * 2).min(BUSY_PAUSE_MAX);
+                    pause
+                }
+            };
+            tokio::select! {
+                () = cancelled.cancelled() => return,
+                () = self.woken.notified() => pause = BUSY_PAUSE_MIN,
+                () = crate::clock::pause(wait) => {}
+            }
+        }
+    }
+
+    async fn round_of_task(&self) -> Option<Round> {
+        let deadline = Deadline::after(ROUND_WITHIN);
+        let round = async {
+            let _only = self.one_round.lock().await;
+            self.round(deadline).await
+        };
+        let outcome = deadline.bound(round).await.map_err(AppError::Deadline).flatten();
+        match outcome {
+            Ok(round) => Some(round),
+            Err(error) => {
+                log_failed_round(&error);
+                None
+            }
+        }
+    }
+
+    /// One look at everything that is open. The caller holds `one_round`.
+    async fn round(&self, deadline: Deadline) -> AppResult<Round> {
+        let open = self.store.open_work().await.map_err(AppError::Port)?;
+        if open.is_empty() {
+            return Ok(Round::Idle);
+        }
+        let mut covered: BTreeMap<&str, Vec<&Work>> = BTreeMap::new();
+        let mut waiting: Vec<&Work> = Vec::new();
+        for work in &open {
+            match work.covered_by.as_deref() {
+                Some(run) => covered.entry(run).or_default().push(work),
+                None => waiting.push(work),
+            }
+        }
+        let mut active = false;
+        for (run, items) in covered {
+            let state = self.indexer.run(run).await.map_err(AppError::Port)?;
+            if state == IndexRun::Active {
+                active = true;
+            } else {
+                waiting.extend(self.settle(&items, &state, deadline).await?);
+            }
+        }
+        if waiting.is_empty() {
+            return Ok(if active { Round::Open } else { Round::Idle });
+        }
+        if !active {
+            self.start(&waiting, deadline).await?;
+        }
+        Ok(Round::Open)
+    }
+
+    /// Finishes what the run decided; gives what must wait for another run.
+    async fn settle<'a>(
+        &self,
+        items: &[&'a Work],
+        run: &IndexRun,
+        deadline: Deadline,
+    ) -> AppResult<Vec<&'a Work>> {
+        let now = self.clock.now();
+        let mut again = Vec::new();
+        for some in items.chunks(WRITES_AT_ONCE) {
+            let mut writes = Vec::new();
+            for work in some {
+                match outcome_of(work, run) {
+                    Some(outcome) => writes.push(self.finish(work, outcome, now, deadline)),
+                    None => again.push(*work),
+                }
+            }
+            try_join_all(writes).await?;
+        }
+        self.cover(&again, None, deadline).await?;
+        Ok(again)
+    }
+
+    async fn finish(
+        &self,
+        work: &Work,
+        outcome: Outcome,
+        now: OffsetDateTime,
+        deadline: Deadline,
+    ) -> AppResult<()> {
+        conflict::resolve(deadline, || self.store.finish(work, &outcome, now)).await
+    }
+
+    /// Starts a run for all that waits: everything in `waiting` was stored before this, so the run covers it.
+    async fn start(&self, waiting: &[&Work], deadline: Deadline) -> AppResult<()> {
+        let token = uuid::Uuid::new_v4().to_string();
+        match self.indexer.start(&token).await.map_err(AppError::Port)? {
+            Started::Run(run) => self.cover(waiting, Some(&run), deadline).await,
+            Started::Busy => Ok(()),
+        }
+    }
+
+    async fn cover(&self, items: &[&Work], run: Option<&str>, deadline: Deadline) -> AppResult<()> {
+        let now = self.clock.now();
+        for some in items.chunks(WRITES_AT_ONCE) {
+            let mut writes = Vec::new();
+            for work in some {
+                writes.push(self.cover_one(work, run, now, deadline));
+            }
+            try_join_all(writes).await?;
+        }
+        Ok(())
+    }
+
+    async fn cover_one(
+        &self,
+        work: &Work,
+        run: Option<&str>,
+        now: OffsetDateTime,
+        deadline: Deadline,
+    ) -> AppResult<()> {
+        conflict::resolve(deadline, || self.store.cover(work, run, now)).await
+    }
+}
+
+fn log_failed_round(error: &AppError) {
+    tracing::warn!(message = "indexing round failed", error = crate::logging::chain(error));
+}

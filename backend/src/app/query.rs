@@ -1,0 +1,145 @@
+//! Answering a typed question: reserve, retrieve, check, ask the model, book, answer. Whatever fails after the
+//! reservation gives it back before the failure is answered.
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use crate::app::caller::Caller;
+use crate::app::error::{AppError, AppResult};
+use crate::context::Deadline;
+use crate::defects::{self, Defect};
+use crate::domain::cost::{self, CostLine, TokenUse};
+use crate::domain::prompt::{self, Cited, NOT_IN_MANUALS, Passage};
+use crate::domain::question::Question;
+use crate::domain::quota::{Charge, UsageSnapshot, day_of};
+use crate::state::App;
+
+/// What is kept of the deadline for giving the reservation back and saying so.
+const SETTLE_MARGIN: Duration = Duration::from_secs(2);
+
+/// The counters after a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UsageFigures {
+    /// This UTC day, the call itself included.
+    pub daily_used: u64,
+    /// Per day.
+    pub daily_limit: u64,
+    /// This UTC month, the call itself included.
+    pub monthly_used: u64,
+    /// Per month.
+    pub monthly_limit: u64,
+}
+
+/// An answered question.
+#[derive(Debug, Clone)]
+pub struct Answered {
+    /// The trimmed question.
+    pub question: String,
+    /// Text and sources.
+    pub cited: Cited,
+    /// Whether passages were given to the model.
+    pub context_used: bool,
+    /// The counters.
+    pub usage: UsageFigures,
+    /// What it cost.
+    pub cost: Vec<CostLine>,
+    /// When.
+    pub at: OffsetDateTime,
+}
+
+/// Answers a question from the caller's own manuals.
+pub async fn answer(app: &App, caller: &Caller, question: Question) -> AppResult<Answered> {
+    let held = app.quota.reserve(caller).await?;
+    let margin = SETTLE_MARGIN.min(caller.deadline.remaining() / 5);
+    let work = work(app, caller, &question);
+    let worked = match caller.deadline.earlier_by(margin).bound(work).await {
+        Ok(worked) => worked,
+        Err(passed) => Err(AppError::Deadline(passed)),
+    };
+    match worked {
+        Ok(answered) => {
+            let charge = Charge { cost: cost::total(&answered.cost) };
+            held.keep(charge, caller.deadline).await?;
+            Ok(answered)
+        }
+        Err(error) => {
+            held.give_back(settling(caller.deadline, margin)).await;
+            Err(error)
+        }
+    }
+}
+
+/// At least the margin, so that a reservation goes back even when the deadline is what failed.
+fn settling(deadline: Deadline, margin: Duration) -> Deadline {
+    Deadline::after(deadline.remaining().clamp(margin, SETTLE_MARGIN))
+}
+
+async fn work(app: &App, caller: &Caller, question: &Question) -> AppResult<Answered> {
+    let at = app.clock.now();
+    let today = day_of(at);
+    // The counters are read while the index searches: neither needs the other.
+    let (passages, snapshot) = tokio::try_join!(
+        own_passages(app, caller, question),
+        app.quota.read(&caller.user, &today, caller.deadline),
+    )?;
+    let usage = figures(app, &snapshot, &today);
+    let context_used = !passages.is_empty();
+    let (cited, tokens) = if context_used {
+        let message = prompt::message(&passages, question.as_str());
+        let written = app.ports.model.converse(prompt::SYSTEM, &message).await;
+        let written = written.map_err(AppError::Port)?;
+        (prompt::cite(&written.text, &passages), written.tokens)
+    } else {
+        (prompt::cite(NOT_IN_MANUALS, &[]), TokenUse::default())
+    };
+    let cost = cost::of_tokens(app.ports.model.id(), tokens);
+    let question = question.as_str().to_owned();
+    Ok(Answered { question, cited, context_used, usage, cost, at })
+}
+
+/// What the index finds, without what is not the caller's and what the caller has deleted.
+async fn own_passages(app: &App, caller: &Caller, question: &Question) -> AppResult<Vec<Passage>> {
+    let results = app.config.retrieval_results;
+    let found = app.ports.search.retrieve(&caller.user, question.as_str(), results).await;
+    let mut passages = found.map_err(AppError::Port)?;
+    if !defects::is_on(Defect::RetrievalFilterDropped) {
+        let before = passages.len();
+        passages.retain(|passage| passage.user_id == caller.user.as_str());
+        if passages.len() < before {
+            // The filter in the query should have seen to it; that it did not is worth an alarm.
+            let foreign = before - passages.len();
+            tracing::error!(message = "retrieval returned passages of another user", foreign);
+        }
+    }
+    without_deleted(app, caller, passages).await
+}
+
+/// The index forgets a deleted manual only with its next run; until then its passages are left out here.
+async fn without_deleted(
+    app: &App,
+    caller: &Caller,
+    mut passages: Vec<Passage>,
+) -> AppResult<Vec<Passage>> {
+    let mut ids: Vec<String> = passages.iter().map(|passage| passage.manual_id.clone()).collect();
+    ids.sort();
+    ids.dedup();
+    if ids.is_empty() {
+        return Ok(passages);
+    }
+    let deleted = app.ports.manuals.deleted(&caller.user, &ids, None).await;
+    let deleted = deleted.map_err(AppError::Port)?;
+    passages.retain(|passage| !deleted.contains(&passage.manual_id));
+    Ok(passages)
+}
+
+/// The figures of a snapshot that was read on `today`.
+pub fn figures(app: &App, snapshot: &UsageSnapshot, today: &str) -> UsageFigures {
+    let limits = app.quota.limits();
+    UsageFigures {
+        daily_used: snapshot.day_used(today),
+        daily_limit: limits.daily,
+        monthly_used: snapshot.month_used,
+        monthly_limit: limits.monthly,
+    }
+}

@@ -1,0 +1,211 @@
+//! Taking a call from the quota before it is worked on, and settling it after. A reservation that is dropped unsettled
+//! (the client went away, the deadline passed) is given back by a task; one that a crash leaves heals by expiry.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use tokio_util::task::TaskTracker;
+
+use crate::app::caller::Caller;
+use crate::app::conflict;
+use crate::app::error::{AppError, AppResult};
+use crate::clock::Clock;
+use crate::context::Deadline;
+use crate::defects::{self, Defect};
+use crate::domain::quota::{
+    Charge, Period, QuotaLimits, Reservation, UsageSnapshot, day_of, month_of, seconds_to_reset,
+};
+use crate::domain::user::UserId;
+use crate::ports::{QuotaStore, Reserved, Settled};
+
+/// A reservation outlives the deadline of its request by this: time for settling it.
+const GRACE_S: i64 = 60;
+
+/// How long a task may try to give back what a dropped request had reserved; then expiry heals it.
+const GIVE_BACK_WITHIN: Duration = Duration::from_secs(10);
+
+/// Reserves, settles and heals.
+#[derive(Debug, Clone)]
+pub struct QuotaKeeper {
+    store: Arc<dyn QuotaStore>,
+    clock: Clock,
+    limits: QuotaLimits,
+    tasks: TaskTracker,
+}
+
+/// A reservation to be settled; dropping it gives it back.
+#[derive(Debug)]
+#[must_use = "a reservation that is dropped is given back"]
+pub struct Held {
+    keeper: QuotaKeeper,
+    reservation: Option<Reservation>,
+    charge: Option<Charge>,
+}
+
+impl QuotaKeeper {
+    /// A keeper over a store; `tasks` runs what outlives a request.
+    pub fn new(
+        store: Arc<dyn QuotaStore>,
+        clock: Clock,
+        limits: QuotaLimits,
+        tasks: TaskTracker,
+    ) -> Self {
+        Self { store, clock, limits, tasks }
+    }
+
+    /// The limits.
+    pub const fn limits(&self) -> QuotaLimits {
+        self.limits
+    }
+
+    /// Takes one call from both counters.
+    pub async fn reserve(&self, caller: &Caller) -> AppResult<Held> {
+        match self.try_reserve(caller).await {
+            Err(AppError::QuotaExceeded { .. }) if self.heal_before_refusing(caller).await? => {
+                self.try_reserve(caller).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// The user's counters after what expired was given back.
+    pub async fn read(
+        &self,
+        user: &UserId,
+        first_day: &str,
+        deadline: Deadline,
+    ) -> AppResult<UsageSnapshot> {
+        let snapshot = self.snapshot(user, first_day, deadline).await?;
+        let healed = self.heal(&snapshot.expired(self.clock.now()), deadline).await?;
+        if healed { self.snapshot(user, first_day, deadline).await } else { Ok(snapshot) }
+    }
+
+    async fn try_reserve(&self, caller: &Caller) -> AppResult<Held> {
+        let now = self.clock.now();
+        let reservation = Self::reservation(caller, now);
+        // Held before the call: if its outcome stays unknown, dropping gives back what it may have taken.
+        let mut held =
+            Held { keeper: self.clone(), reservation: Some(reservation.clone()), charge: None };
+        let step = || self.store.reserve(&reservation, self.limits);
+        match conflict::resolve(caller.deadline, step).await {
+            Ok(Reserved::Done) => Ok(held),
+            Ok(Reserved::Full(period)) => {
+                held.reservation = None;
+                Err(exceeded(period, now))
+            }
+            Err(AppError::Port(_)) if defects::is_on(Defect::QuotaFailsOpen) => {
+                held.reservation = None;
+                Ok(held)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn reservation(caller: &Caller, now: OffsetDateTime) -> Reservation {
+        let remaining = i64::try_from(caller.deadline.remaining().as_secs()).unwrap_or(GRACE_S);
+        Reservation {
+            id: caller.request_id.clone(),
+            user: caller.user.clone(),
+            day: day_of(now),
+            month: month_of(now),
+            expires_at: now.unix_timestamp().saturating_add(remaining).saturating_add(GRACE_S),
+        }
+    }
+
+    /// Whether anything was given back, so that a full counter may have room again.
+    async fn heal_before_refusing(&self, caller: &Caller) -> AppResult<bool> {
+        let now = self.clock.now();
+        let snapshot = self.snapshot(&caller.user, &day_of(now), caller.deadline).await?;
+        self.heal(&snapshot.expired(now), caller.deadline).await
+    }
+
+    async fn heal(&self, expired: &[Reservation], deadline: Deadline) -> AppResult<bool> {
+        let mut healed = false;
+        for held in expired {
+            let settled = conflict::resolve(deadline, || self.store.give_back(held)).await?;
+            healed |= settled == Settled::Now;
+        }
+        Ok(healed)
+    }
+
+    async fn snapshot(
+        &self,
+        user: &UserId,
+        first_day: &str,
+        deadline: Deadline,
+    ) -> AppResult<UsageSnapshot> {
+        let read = self.store.read(user, first_day, self.clock.now());
+        deadline.bound(read).await.map_err(AppError::Deadline)?.map_err(AppError::Port)
+    }
+}
+
+fn exceeded(period: Period, now: OffsetDateTime) -> AppError {
+    AppError::QuotaExceeded { period, resets_in_s: seconds_to_reset(period, now) }
+}
+
+impl Held {
+    /// Books the call; only after this may it be answered with a 2xx.
+    pub async fn keep(mut self, charge: Charge, deadline: Deadline) -> AppResult<()> {
+        let Some(reservation) = self.reservation.clone() else { return Ok(()) };
+        self.charge = Some(charge);
+        let step = || self.keeper.store.keep(&reservation, charge);
+        // An error leaves it held: whether it was booked is unknown, so dropping undoes either.
+        match conflict::resolve(deadline, step).await? {
+            Settled::Now => {
+                self.reservation = None;
+                Ok(())
+            }
+            Settled::NotThere => {
+                self.reservation = None;
+                Err(AppError::ReservationLost)
+            }
+        }
+    }
+
+    /// Gives the call back before the failure is answered; what cannot be given back now is given back by a task.
+    pub async fn give_back(mut self, deadline: Deadline) {
+        if defects::is_on(Defect::ChargedOnFailure) {
+            self.reservation = None;
+        }
+        let Some(reservation) = self.reservation.clone() else { return };
+        let step = || self.keeper.store.give_back(&reservation);
+        match conflict::resolve(deadline, step).await {
+            Ok(_settled) => self.reservation = None,
+            Err(error) => {
+                tracing::warn!(message = "reservation not given back yet", error = %error);
+            }
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let Some(reservation) = self.reservation.take() else { return };
+        if defects::is_on(Defect::ChargedOnFailure) {
+            return;
+        }
+        let store = Arc::clone(&self.keeper.store);
+        let charge = self.charge;
+        self.keeper.tasks.spawn(async move {
+            let undone = undo(store.as_ref(), &reservation, charge).await;
+            if let Err(error) = undone {
+                tracing::warn!(message = "reservation left to expiry", error = %error);
+            }
+        });
+    }
+}
+
+/// Gives back a reservation of which it is unknown whether it was made, and whether it was booked.
+async fn undo(
+    store: &dyn QuotaStore,
+    reservation: &Reservation,
+    charge: Option<Charge>,
+) -> AppResult<()> {
+    let deadline = Deadline::after(GIVE_BACK_WITHIN);
+    let settled = conflict::resolve(deadline, || store.give_back(reservation)).await?;
+    if let (Settled::NotThere, Some(charge)) = (settled, charge) {
+        conflict::resolve(deadline, || store.take_back(reservation, charge)).await?;
+    }
+    Ok(())
+}

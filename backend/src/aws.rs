@@ -1,0 +1,17 @@
+//! The adapters to AWS: the only module that knows the SDK. A failure of the SDK ends in [`error`] as a `PortError`
+//! with its cause kept for the log.
+
+mod bedrock_index;
+mod bedrock_model;
+mod bedrock_search;
+pub mod clients;
+mod dynamo;
+mod dynamo_ingestion;
+mod dynamo_manuals;
+mod dynamo_quota;
+mod dynamo_replay;
+mod error;
+mod jwks;
+mod s3_manuals;
+mod secret;
+mod trace;

@@ -1,0 +1,105 @@
+//! Making the clients: region, credentials and endpoints as the SDK finds them in its environment, bounds and retries
+//! as the contract says. Nothing is called here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+
+use crate::aws::bedrock_index::BedrockIndex;
+use crate::aws::bedrock_model::BedrockModel;
+use crate::aws::bedrock_search::BedrockSearch;
+use crate::aws::dynamo::Table;
+use crate::aws::dynamo_ingestion::DynamoIngestion;
+use crate::aws::dynamo_manuals::DynamoManuals;
+use crate::aws::dynamo_quota::DynamoQuota;
+use crate::aws::dynamo_replay::DynamoReplay;
+use crate::aws::jwks::HttpJwks;
+use crate::aws::s3_manuals::S3Manuals;
+use crate::aws::secret::SecretsManager;
+use crate::aws::trace::TraceHeaders;
+use crate::config::Config;
+use crate::state::Ports;
+
+const CONNECT: Duration = Duration::from_secs(1);
+
+/// `DynamoDB`, S3, Secrets Manager, ingestion: one attempt and a whole operation.
+const STORES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(8));
+
+/// Retrieve.
+const SEARCH: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(9));
+
+/// Converse; the request's deadline ends it earlier where it must.
+const MODEL: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(25));
+
+/// What the SDK finds in its environment, with our retries.
+pub async fn sdk_config(config: &Config) -> SdkConfig {
+    let retries = RetryConfig::standard()
+        .with_max_attempts(3)
+        .with_initial_backoff(Duration::from_millis(100))
+        .with_max_backoff(Duration::from_secs(2));
+    aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new(config.region.clone()))
+        .retry_config(retries)
+        .timeout_config(bounds(STORES))
+        .load()
+        .await
+}
+
+/// The adapters over one SDK configuration.
+pub fn ports(sdk: &SdkConfig, config: &Config) -> Ports {
+    let dynamo = aws_sdk_dynamodb::config::Builder::from(sdk).interceptor(TraceHeaders).build();
+    let dynamo = aws_sdk_dynamodb::Client::from_conf(dynamo);
+    let table = |name: &str| Table::new(dynamo.clone(), name);
+    let s3 = aws_sdk_s3::config::Builder::from(sdk)
+        .interceptor(TraceHeaders)
+        .force_path_style(config.s3_path_style)
+        .build();
+    let s3 = aws_sdk_s3::Client::from_conf(s3);
+    let search = aws_sdk_bedrockagentruntime::config::Builder::from(sdk)
+        .interceptor(TraceHeaders)
+        .timeout_config(bounds(SEARCH))
+        .build();
+    let model = aws_sdk_bedrockruntime::config::Builder::from(sdk)
+        .interceptor(TraceHeaders)
+        .timeout_config(bounds(MODEL))
+        .build();
+    let index = aws_sdk_bedrockagent::config::Builder::from(sdk).interceptor(TraceHeaders).build();
+    let secrets =
+        aws_sdk_secretsmanager::config::Builder::from(sdk).interceptor(TraceHeaders).build();
+    Ports {
+        quota: Arc::new(DynamoQuota::new(table(&config.tables.usage))),
+        manuals: Arc::new(DynamoManuals::new(table(&config.tables.manuals))),
+        ingestion: Arc::new(DynamoIngestion::new(table(&config.tables.manuals))),
+        replay: Arc::new(DynamoReplay::new(table(&config.tables.rate_limit))),
+        files: Arc::new(S3Manuals::new(s3, &config.buckets.manuals)),
+        search: Arc::new(BedrockSearch::new(
+            aws_sdk_bedrockagentruntime::Client::from_conf(search),
+            &config.knowledge_base_id,
+        )),
+        model: Arc::new(BedrockModel::new(
+            aws_sdk_bedrockruntime::Client::from_conf(model),
+            &config.text_model_id,
+        )),
+        indexer: Arc::new(BedrockIndex::new(
+            aws_sdk_bedrockagent::Client::from_conf(index),
+            &config.knowledge_base_id,
+            &config.data_source_id,
+        )),
+        secret: Arc::new(SecretsManager::new(
+            aws_sdk_secretsmanager::Client::from_conf(secrets),
+            config.hmac_key_secret_id.as_deref(),
+        )),
+        jwks: Arc::new(HttpJwks::new(&config.jwks_url, config.test_hooks.egress.clone())),
+    }
+}
+
+fn bounds((attempt, operation): (Duration, Duration)) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .operation_attempt_timeout(attempt)
+        .operation_timeout(operation)
+        .build()
+}

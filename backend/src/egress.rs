@@ -1,0 +1,238 @@
+//! Where outgoing connections of ours go (all but the AWS SDK's, which has its own endpoints). Normally the network
+//! decides; in tests `TEST_EGRESS` pins it: names are resolved by a table, and every connection to a name is made to
+//! one loopback connector, so that nothing can leave the machine.
+//!
+//! The file is TOML, or JSON if it starts with `{`:
+//!
+//! ```toml
+//! connector = "127.0.0.1:9443"      # takes every connection to a name in the table
+//! ca_file = "ca.pem"                # optional: the only CA that is trusted; relative to this file
+//! [names]
+//! "manuals.example.com" = ["203.0.113.5"]
+//! ```
+//!
+//! An address written into a URL is no name: only a loopback address is connected to, directly.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use serde::Deserialize;
+use url::{Host, Url};
+
+/// Bound of a connect.
+const CONNECT_WITHIN: Duration = Duration::from_secs(1);
+
+/// Bound of a whole fetch.
+const FETCH_WITHIN: Duration = Duration::from_secs(3);
+
+/// A pinned world.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Egress {
+    /// Every connection to a name goes here.
+    pub connector: SocketAddr,
+    /// What the resolver says; a name that is missing does not exist.
+    pub names: BTreeMap<String, Vec<IpAddr>>,
+    /// The only CA that is trusted, PEM.
+    pub ca_pem: Option<Vec<u8>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawEgress {
+    connector: SocketAddr,
+    #[serde(default)]
+    names: BTreeMap<String, Vec<IpAddr>>,
+    ca_file: Option<PathBuf>,
+}
+
+/// What is wrong with the file; the texts complete "expected …".
+#[derive(Debug, thiserror::Error)]
+pub enum EgressError {
+    /// It or the CA's file cannot be read.
+    #[error("a readable file")]
+    Read(#[source] std::io::Error),
+    /// It is neither TOML nor JSON of this shape.
+    #[error("a file with connector, [names] and ca_file ({0})")]
+    Shape(String),
+    /// The connector is elsewhere.
+    #[error("a connector on a loopback address")]
+    ConnectorNotLoopback,
+    /// The CA's file holds no certificate.
+    #[error("a ca_file with PEM certificates")]
+    Ca,
+}
+
+/// Why nothing was fetched.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// The client could not be made, or the exchange failed.
+    #[error("the fetch failed")]
+    Http(#[source] reqwest::Error),
+    /// Another status than 200.
+    #[error("the answer has status {0}")]
+    Status(u16),
+    /// The body is longer than it may be.
+    #[error("the answer is longer than {0} bytes")]
+    TooLong(usize),
+    /// The URL names an address that the pinned world does not have.
+    #[error("the address is outside of the pinned world")]
+    NotPinned,
+}
+
+impl Egress {
+    /// Reads and checks the file.
+    pub fn from_file(path: &Path) -> Result<Self, EgressError> {
+        let text = std::fs::read_to_string(path).map_err(EgressError::Read)?;
+        let shape = |text: String| EgressError::Shape(text.replace('\n', " "));
+        let raw: RawEgress = if text.trim_start().starts_with('{') {
+            serde_json::from_str(&text).map_err(|error| shape(error.to_string()))?
+        } else {
+            toml::from_str(&text).map_err(|error| shape(error.message().to_owned()))?
+        };
+        if !raw.connector.ip().is_loopback() {
+            return Err(EgressError::ConnectorNotLoopback);
+        }
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let ca_pem = raw.ca_file.map(|file| std::fs::read(folder.join(file))).transpose();
+        let ca_pem = ca_pem.map_err(EgressError::Read)?;
+        let holds_a_certificate = |pem: &[u8]| {
+            reqwest::Certificate::from_pem_bundle(pem).is_ok_and(|found| !found.is_empty())
+        };
+        if ca_pem.as_deref().is_some_and(|pem| !holds_a_certificate(pem)) {
+            return Err(EgressError::Ca);
+        }
+        let names = raw.names.into_iter().map(|(name, ips)| (name.to_ascii_lowercase(), ips));
+        Ok(Self { connector: raw.connector, names: names.collect(), ca_pem })
+    }
+
+    /// Whether the URL leads nowhere but to the connector or to this machine.
+    fn allows(&self, url: &Url) -> bool {
+        match url.host() {
+            Some(Host::Domain(name)) => self.names.contains_key(&name.to_ascii_lowercase()),
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        }
+    }
+}
+
+/// Fetches small documents.
+#[derive(Debug, Clone)]
+pub struct Fetcher {
+    client: reqwest::Client,
+    egress: Option<Egress>,
+}
+
+impl Fetcher {
+    /// A client for the real or the pinned world; it follows no redirect and no proxy.
+    pub fn new(egress: Option<Egress>) -> Result<Self, FetchError> {
+        let mut builder = reqwest::Client::builder()
+            .connect_timeout(CONNECT_WITHIN)
+            .timeout(FETCH_WITHIN)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy();
+        if let Some(egress) = &egress {
+            builder = builder.dns_resolver(Arc::new(PinnedResolver(egress.clone())));
+            if let Some(pem) = &egress.ca_pem {
+                let authorities = reqwest::Certificate::from_pem_bundle(pem);
+                builder = builder.tls_certs_only(authorities.map_err(FetchError::Http)?);
+            }
+        }
+        Ok(Self { client: builder.build().map_err(FetchError::Http)?, egress })
+    }
+
+    /// The body of a 200, at most `bytes_max` long.
+    pub async fn get(&self, url: &Url, bytes_max: usize) -> Result<Vec<u8>, FetchError> {
+        if self.egress.as_ref().is_some_and(|egress| !egress.allows(url)) {
+            return Err(FetchError::NotPinned);
+        }
+        let mut answer = self.client.get(url.clone()).send().await.map_err(FetchError::Http)?;
+        if answer.status() != reqwest::StatusCode::OK {
+            return Err(FetchError::Status(answer.status().as_u16()));
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(FetchError::Http)? {
+            if body.len() + chunk.len() > bytes_max {
+                return Err(FetchError::TooLong(bytes_max));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+}
+
+#[derive(Debug)]
+struct PinnedResolver(Egress);
+
+impl Resolve for PinnedResolver {
+    /// The connector for every name in the table: the table's addresses are what is judged, not what is dialled. A port
+    /// written into the URL stays (the HTTP client insists on it).
+    fn resolve(&self, name: Name) -> Resolving {
+        let known = self.0.names.contains_key(&name.as_str().to_ascii_lowercase());
+        let connector = self.0.connector;
+        Box::pin(async move {
+            if known {
+                let addresses: Addrs = Box::new(std::iter::once(connector));
+                Ok(addresses)
+            } else {
+                Err("the name is not in the pinned table".into())
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Result<Egress, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("egress");
+        std::fs::write(&path, text).unwrap();
+        Egress::from_file(&path).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn toml_and_json_say_the_same() {
+        let toml = parsed("connector = '127.0.0.1:9'\n[names]\n'A.example' = ['203.0.113.5']\n");
+        let json =
+            parsed(r#"{"connector": "127.0.0.1:9", "names": {"a.example": ["203.0.113.5"]}}"#);
+        assert_eq!(toml, json);
+        assert_eq!(toml.unwrap().names.keys().collect::<Vec<_>>(), ["a.example"]);
+    }
+
+    #[test]
+    fn what_could_leave_the_machine_is_refused() {
+        assert!(parsed("connector = '203.0.113.5:9'").unwrap_err().contains("loopback"));
+        assert!(parsed("conector = '127.0.0.1:9'").unwrap_err().contains("connector"));
+        assert!(parsed("connector = '127.0.0.1:9'\nca_file = 'none.pem'").is_err());
+
+        let egress = parsed("connector = '127.0.0.1:9'\n[names]\n'a.example' = []").unwrap();
+        let allows = |url: &str| egress.allows(&Url::parse(url).unwrap());
+        assert!(allows("https://a.example/x") && allows("http://127.0.0.1:80/"));
+        assert!(!allows("https://b.example/") && !allows("http://203.0.113.5/"));
+    }
+
+    #[tokio::test]
+    async fn a_name_is_dialled_at_the_connector_and_nowhere_else() {
+        let server = wiremock::MockServer::start().await;
+        wiremock::Mock::given(wiremock::matchers::header("host", "keys.example"))
+            .respond_with(wiremock::ResponseTemplate::new(200).set_body_string("0123456789"))
+            .mount(&server)
+            .await;
+        let text = format!(
+            "connector = '{}'\n[names]\n'keys.example' = ['203.0.113.5']\n",
+            server.address()
+        );
+        let fetcher = Fetcher::new(Some(parsed(&text).unwrap())).unwrap();
+        let url = Url::parse("http://keys.example/jwks.json").unwrap();
+        assert_eq!(fetcher.get(&url, 10).await.unwrap(), b"0123456789");
+        assert!(matches!(fetcher.get(&url, 9).await, Err(FetchError::TooLong(9))));
+        let other = Url::parse("http://other.example/").unwrap();
+        assert!(matches!(fetcher.get(&other, 9).await, Err(FetchError::NotPinned)));
+    }
+}

@@ -1,0 +1,106 @@
+//! Around every request: its id, its trace and its deadline; around every answer: the headers that all of them have,
+//! and one line in the log. Answers of the router itself (404, 405) pass here too.
+
+use std::sync::Arc;
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+
+use crate::COMMIT;
+use crate::app::error::AppError;
+use crate::context::RequestContext;
+use crate::domain::trace::TraceParent;
+use crate::http::error::{ApiError, ErrorCode};
+use crate::http::source::SourceAddress;
+use crate::state::App;
+
+/// The same on every answer.
+const FIXED_HEADERS: [(HeaderName, HeaderValue); 8] = [
+    (
+        header::STRICT_TRANSPORT_SECURITY,
+        HeaderValue::from_static("max-age=31536000; includeSubDomains"),
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+    ),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (HeaderName::from_static("x-manuel-version"), HeaderValue::from_static(COMMIT)),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        HeaderValue::from_static("same-site"),
+    ),
+];
+
+const TRACEPARENT: &str = "traceparent";
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+
+/// What the log says of a request; paths are those of the routes, so they hold no ids.
+struct Subject {
+    method: Method,
+    route: Option<String>,
+}
+
+pub(super) async fn envelope(State(app): State<App>, request: Request, next: Next) -> Response {
+    let client_trace = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok());
+    let trace = TraceParent::continued(client_trace);
+    let context = Arc::new(RequestContext::new(trace, app.config.request_deadline));
+    let subject = Subject {
+        method: request.method().clone(),
+        route: request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned()),
+    };
+    let answering = async {
+        // Use cases keep to the deadline themselves; this bounds what is around them, such as a body that trickles in.
+        let bounded = context.deadline.bound(next.run(request)).await;
+        bounded.unwrap_or_else(|passed| ApiError::App(AppError::Deadline(passed)).into_response())
+    };
+    let mut response = Arc::clone(&context).scope(answering).await;
+    put_headers(response.headers_mut(), &context);
+    log(&subject, &context, &response);
+    response
+}
+
+fn put_headers(headers: &mut HeaderMap, context: &RequestContext) {
+    for (name, value) in FIXED_HEADERS {
+        headers.insert(name, value);
+    }
+    if let Ok(id) = HeaderValue::from_str(&context.request_id) {
+        headers.insert(X_REQUEST_ID, id);
+    }
+    let (own_ms, dep_ms) = times(context);
+    let timing = format!("own;dur={own_ms:.3}, dep;dur={dep_ms:.3}");
+    if let Ok(timing) = HeaderValue::from_str(&timing) {
+        headers.insert(SERVER_TIMING, timing);
+    }
+}
+
+/// Our own time and the time waited for dependencies, in ms; together they are the wall time.
+fn times(context: &RequestContext) -> (f64, f64) {
+    let waited = context.waited();
+    let own = context.elapsed().saturating_sub(waited);
+    (own.as_secs_f64() * 1e3, waited.as_secs_f64() * 1e3)
+}
+
+fn log(subject: &Subject, context: &RequestContext, response: &Response) {
+    let (own_ms, dep_ms) = times(context);
+    let round = |ms: f64| (ms * 1e3).round() / 1e3;
+    tracing::info!(
+        message = "request",
+        request_id = context.request_id,
+        trace_id = context.trace.trace_id(),
+        method = subject.method.as_str(),
+        route = subject.route.as_deref().unwrap_or("none"),
+        status = response.status().as_u16(),
+        code = response.extensions().get::<ErrorCode>().map(|code| code.0),
+        duration_ms = round(own_ms + dep_ms),
+        own_ms = round(own_ms),
+        user = context.user_hash(),
+        source = response.extensions().get::<SourceAddress>().map(|source| source.0.to_string()),
+    );
+}

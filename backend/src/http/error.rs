@@ -1,0 +1,344 @@
+//! What a client is told when something goes wrong: one exhaustive mapping to status, stable code and a sentence for a
+//! person. Causes go to the log, once, here; they never reach a body.
+
+use std::error::Error;
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+use crate::app::error::{AppError, InputError};
+use crate::auth::jwks::KeyError;
+use crate::auth::jwt::TokenError;
+use crate::auth::signature::SignatureError;
+use crate::context;
+use crate::defects::{self, Defect};
+use crate::domain::document::NotADocument;
+use crate::domain::question::NotAQuestion;
+use crate::domain::quota::Period;
+use crate::logging::chain;
+use crate::ports::{Dependency, PortError, PortErrorKind};
+
+/// Seconds after which a dependency that is out may be asked again.
+const AFTER_OUTAGE_S: u64 = 5;
+
+/// Seconds after which a dependency that asks us to slow down may be asked again.
+const AFTER_THROTTLING_S: u64 = 2;
+
+/// Everything that is not a success.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// No route has this path.
+    #[error("no such route")]
+    NoSuchRoute,
+    /// The route has another method.
+    #[error("method not allowed")]
+    MethodNotAllowed,
+    /// The body.
+    #[error("bad body")]
+    Body(#[source] BodyError),
+    /// The token.
+    #[error("not authenticated")]
+    Token(#[source] TokenError),
+    /// The signature.
+    #[error("not signed")]
+    Signature(#[source] SignatureError),
+    /// The use case.
+    #[error("the use case failed")]
+    App(#[source] AppError),
+}
+
+/// Why a body cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// Longer than a body may be.
+    #[error("the body is too large")]
+    TooLarge,
+    /// Not said to be JSON.
+    #[error("the content type is not JSON")]
+    NotJson,
+    /// No JSON, or not what the call takes.
+    #[error("the body is malformed")]
+    Malformed(#[source] serde_json::Error),
+    /// It ended early.
+    #[error("the body broke off")]
+    Broken(#[source] Box<dyn Error + Send + Sync>),
+}
+
+/// The code of an answer, in its extensions, for the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ErrorCode(pub &'static str);
+
+/// What a client is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Told {
+    status: StatusCode,
+    code: &'static str,
+    sentence: &'static str,
+    retry_after_s: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct ErrorBody<'a> {
+    error: &'a str,
+    code: &'a str,
+    request_id: &'a str,
+    retryable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
+}
+
+impl From<AppError> for ApiError {
+    fn from(error: AppError) -> Self {
+        Self::App(error)
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let told = tell(&self);
+        if told.status.is_server_error() || told.retry_after_s.is_some() {
+            tracing::warn!(
+                message = "request failed",
+                request_id = context::request_id(),
+                code = told.code,
+                cause = chain(&self),
+            );
+        }
+        let request_id = context::request_id();
+        let sentence = sentence(&told, &self);
+        let body = ErrorBody {
+            error: &sentence,
+            code: told.code,
+            request_id: &request_id,
+            retryable: told.retry_after_s.is_some() || told.status == StatusCode::GATEWAY_TIMEOUT,
+            retry_after: told.retry_after_s,
+        };
+        let json = serde_json::to_vec(&body).unwrap_or_default();
+        let content_type = HeaderValue::from_static("application/json");
+        let mut response =
+            (told.status, [(header::CONTENT_TYPE, content_type)], json).into_response();
+        if let Some(seconds) = told.retry_after_s {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if told.status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+        }
+        response.extensions_mut().insert(ErrorCode(told.code));
+        response
+    }
+}
+
+/// The sentence of the table; only a seeded defect adds the cause to it.
+fn sentence(told: &Told, error: &ApiError) -> String {
+    if defects::is_on(Defect::ErrorLeaksArn) && matches!(error, ApiError::App(_)) {
+        let table = "arn:aws:dynamodb:eu-west-1:123456789012:table/manuel-usage";
+        return format!("{} ({} at {table})", told.sentence, chain(error));
+    }
+    told.sentence.to_owned()
+}
+
+const fn told(status: StatusCode, code: &'static str, sentence: &'static str) -> Told {
+    Told { status, code, sentence, retry_after_s: None }
+}
+
+fn tell(error: &ApiError) -> Told {
+    match error {
+        ApiError::NoSuchRoute => {
+            told(StatusCode::NOT_FOUND, "no_such_route", "There is nothing at this address.")
+        }
+        ApiError::MethodNotAllowed => told(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            "This address does not take this method.",
+        ),
+        ApiError::Body(error) => tell_body(error),
+        ApiError::Token(error) => tell_token(error),
+        ApiError::Signature(error) => tell_signature(error),
+        ApiError::App(error) => tell_app(error),
+    }
+}
+
+fn tell_body(error: &BodyError) -> Told {
+    match error {
+        BodyError::TooLarge => told(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body_too_large",
+            "The request is larger than 6 MB.",
+        ),
+        BodyError::NotJson => told(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            "The request must be JSON (content-type: application/json).",
+        ),
+        BodyError::Malformed(_) => told(
+            StatusCode::BAD_REQUEST,
+            "invalid_json",
+            "The request is not the JSON that this call takes.",
+        ),
+        BodyError::Broken(_) => {
+            told(StatusCode::BAD_REQUEST, "body_incomplete", "The request broke off.")
+        }
+    }
+}
+
+fn tell_token(error: &TokenError) -> Told {
+    let refused = |code, sentence| told(StatusCode::UNAUTHORIZED, code, sentence);
+    match error {
+        TokenError::Missing => refused("token_missing", "Please sign in."),
+        TokenError::Expired => refused("token_expired", "Your session has ended. Please sign in."),
+        TokenError::Invalid(_) | TokenError::Claim(_) | TokenError::Key(KeyError::Unknown) => {
+            refused("token_invalid", "Your session is not valid. Please sign in.")
+        }
+        TokenError::Key(KeyError::Unavailable(_)) => {
+            tell_outage(Dependency::Identity, PortErrorKind::Unavailable)
+        }
+    }
+}
+
+fn tell_signature(error: &SignatureError) -> Told {
+    let refused = |code, sentence| told(StatusCode::UNAUTHORIZED, code, sentence);
+    match error {
+        SignatureError::Missing => refused("signature_missing", "The request is not signed."),
+        SignatureError::OutsideWindow => refused(
+            "signature_expired",
+            "The signature's time is too far from now. Please check the device's clock.",
+        ),
+        SignatureError::Mismatch => {
+            refused("signature_invalid", "The request's signature is not valid.")
+        }
+        SignatureError::Replayed => {
+            refused("signature_replayed", "The request's signature was used before.")
+        }
+        SignatureError::NoKey => {
+            refused("signature_unavailable", "Signed requests are not accepted at the moment.")
+        }
+        SignatureError::Port(error) => tell_port(error),
+    }
+}
+
+fn tell_app(error: &AppError) -> Told {
+    match error {
+        AppError::Input(error) => tell_input(error),
+        AppError::NotFound => {
+            told(StatusCode::NOT_FOUND, "not_found", "It does not exist, or it is not yours.")
+        }
+        AppError::IdempotencyKeyReused => told(
+            StatusCode::CONFLICT,
+            "idempotency_key_reused",
+            "The idempotency key was used for another request.",
+        ),
+        AppError::QuotaExceeded { period, resets_in_s } => tell_quota(*period, *resets_in_s),
+        AppError::Port(error) => tell_port(error),
+        AppError::Deadline(_) => Told {
+            retry_after_s: Some(AFTER_THROTTLING_S),
+            ..told(
+                StatusCode::GATEWAY_TIMEOUT,
+                "deadline_exceeded",
+                "It took too long. Please try again.",
+            )
+        },
+        AppError::ReservationLost => tell_outage(Dependency::Store, PortErrorKind::Conflict),
+        AppError::Worker(_) => told(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal_error",
+            "Something went wrong on our side.",
+        ),
+    }
+}
+
+fn tell_quota(period: Period, resets_in_s: u64) -> Told {
+    let (code, sentence) = match period {
+        Period::Day => ("daily_quota_exceeded", "Your questions for today are used up."),
+        Period::Month => ("monthly_quota_exceeded", "Your questions for this month are used up."),
+    };
+    Told { retry_after_s: Some(resets_in_s), ..told(StatusCode::TOO_MANY_REQUESTS, code, sentence) }
+}
+
+fn tell_input(error: &InputError) -> Told {
+    let bad = |code, sentence| told(StatusCode::BAD_REQUEST, code, sentence);
+    match error {
+        InputError::Question(NotAQuestion::Empty) => {
+            bad("question_empty", "Please ask a question.")
+        }
+        InputError::Question(NotAQuestion::TooLong) => {
+            bad("question_too_long", "The question is longer than 1000 characters.")
+        }
+        InputError::Question(NotAQuestion::ControlCharacter) => {
+            bad("question_invalid", "The question holds a character that is not text.")
+        }
+        InputError::FileName => bad(
+            "filename_invalid",
+            "The file name must have 1 to 255 characters, none of them a control character.",
+        ),
+        InputError::Base64(_) => bad("file_data_invalid", "The file's data is not base64."),
+        InputError::EmptyFile => bad("file_empty", "The file is empty."),
+        InputError::IdempotencyKey => bad(
+            "idempotency_key_invalid",
+            "The idempotency key must have 1 to 128 visible ASCII characters.",
+        ),
+        InputError::Parameter("limit") => bad("limit_invalid", "The limit must be 1 to 100."),
+        InputError::Parameter("days") => bad("days_invalid", "The days must be 1 to 90."),
+        InputError::Parameter("cursor") => {
+            bad("cursor_invalid", "The cursor is not one that was given out.")
+        }
+        InputError::Parameter(_) => {
+            bad("parameter_invalid", "A parameter of the address cannot be read.")
+        }
+        InputError::FileTooLarge => told(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "file_too_large",
+            "The file is larger than one upload may be.",
+        ),
+        InputError::ContentType => told(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_content_type",
+            "A manual must be PDF, plain text or Markdown.",
+        ),
+        InputError::Document(NotADocument::OtherType) => told(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "content_type_mismatch",
+            "The file is not of the type that it is said to be.",
+        ),
+        InputError::Document(NotADocument::Unreadable { .. }) => {
+            told(StatusCode::UNPROCESSABLE_ENTITY, "manual_unreadable", "The file cannot be read.")
+        }
+        InputError::Voice => told(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "voice_not_available",
+            "Spoken questions are not taken yet. Please type the question.",
+        ),
+    }
+}
+
+fn tell_port(error: &PortError) -> Told {
+    tell_outage(error.dependency, error.kind)
+}
+
+fn tell_outage(dependency: Dependency, kind: PortErrorKind) -> Told {
+    let (out, busy) = match dependency {
+        Dependency::Store => ("store_unavailable", "store_throttled"),
+        Dependency::Files => ("files_unavailable", "files_throttled"),
+        Dependency::Search => ("search_unavailable", "search_throttled"),
+        Dependency::Model => ("model_unavailable", "model_throttled"),
+        Dependency::Index => ("index_unavailable", "index_throttled"),
+        Dependency::Secrets => ("signing_unavailable", "signing_throttled"),
+        Dependency::Identity => ("identity_unavailable", "identity_throttled"),
+    };
+    let (status, code, sentence, after) = match kind {
+        PortErrorKind::Throttled => (
+            StatusCode::TOO_MANY_REQUESTS,
+            busy,
+            "There is too much to do at the moment. Please try again.",
+            AFTER_THROTTLING_S,
+        ),
+        PortErrorKind::Unavailable | PortErrorKind::Corrupt | PortErrorKind::Conflict => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            out,
+            "A part of the service is not available. Please try again.",
+            AFTER_OUTAGE_S,
+        ),
+    };
+    Told { retry_after_s: Some(after), ..told(status, code, sentence) }
+}

@@ -1,0 +1,75 @@
+//! The routes, and the one place where the layers are put in their order.
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::{delete, get, post};
+
+use crate::http::authenticate::authenticate;
+use crate::http::body::limit_size;
+use crate::http::cors::cors;
+use crate::http::envelope::envelope;
+use crate::http::error::ApiError;
+use crate::http::routes::{health, ingestion, manuals, query, user};
+use crate::http::signed::verify_signature;
+use crate::http::source::source_address;
+use crate::state::App;
+
+/// The whole service.
+///
+/// A request passes, outermost first (axum's `layer` wraps, so the list below reads from the bottom up):
+///
+/// ```text
+/// 1 request id, trace, deadline, security headers, Server-Timing, access log    envelope
+/// 2 CORS; OPTIONS is answered here                                              cors
+/// 3 source address                                                              source_address
+/// 4 IP allowlist                                      (its issue puts it here)
+/// 5 size limit                                                                  limit_size
+/// 6 rate limit per address                            (its issue puts it here)
+/// 7 authentication                                                              authenticate
+/// 8 rate limit per user                               (its issue puts it here)
+/// 9 signature, for what changes state                                           verify_signature
+/// 10 input                                                                      the routes
+/// ```
+///
+/// `/health`, `/version` and `OPTIONS` are open: they pass 4, 6 and 7–9.
+pub fn router(app: App) -> Router {
+    let limited =
+        Router::new().merge(protected(&app)).fallback(no_such_route).layer(from_fn(limit_size));
+    Router::new()
+        .route("/health", get(health::health))
+        .route("/health/deep", get(health::deep))
+        .route("/version", get(health::version))
+        .merge(limited)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(app.clone(), source_address))
+        .layer(from_fn_with_state(app.clone(), cors))
+        .layer(from_fn_with_state(app.clone(), envelope))
+        .with_state(app)
+}
+
+/// What needs a user: a token, and for what changes state a signature too.
+fn protected(app: &App) -> Router<App> {
+    let signed = Router::new()
+        .route("/api/manuals/upload", post(manuals::upload))
+        .route("/api/manuals/{id}", delete(manuals::delete))
+        .route_layer(from_fn_with_state(app.clone(), verify_signature));
+    Router::new()
+        .route("/api/query", post(query::query))
+        .route("/api/manuals", get(manuals::list))
+        .route("/api/manuals/{id}", get(manuals::get))
+        .route("/api/user/usage", get(user::usage))
+        .route("/api/user/quota", get(user::quota))
+        .route("/api/ingestion/status", get(ingestion::status))
+        .route("/api/ingestion/job/{id}", get(ingestion::job))
+        .merge(signed)
+        .route_layer(from_fn_with_state(app.clone(), authenticate))
+}
+
+async fn no_such_route(_request: Request) -> ApiError {
+    ApiError::NoSuchRoute
+}
+
+async fn wrong_method(_request: Request) -> ApiError {
+    ApiError::MethodNotAllowed
+}

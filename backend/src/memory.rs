@@ -1,0 +1,104 @@
+//! In-memory ports for tests: the same atomic steps as the tables, and switches that make a port fail or hang. Nothing
+//! but tests makes them.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::ports::{Dependency, PortError, PortErrorKind};
+use crate::state::Ports;
+
+pub mod outside;
+pub mod quota;
+pub mod rows;
+
+use outside::{MemoryFiles, MemoryIndexer, MemoryJwks, MemoryModel, MemorySearch, MemorySecret};
+use quota::MemoryQuota;
+use rows::MemoryRows;
+
+/// All ports of one world; keep it to look at what the application did.
+#[derive(Debug, Default)]
+pub struct MemoryWorld {
+    /// Counters.
+    pub quota: Arc<MemoryQuota>,
+    /// Rows, jobs, work, idempotency records, used signatures.
+    pub rows: Arc<MemoryRows>,
+    /// Objects.
+    pub files: Arc<MemoryFiles>,
+    /// Retrieval: what was put in is what is found.
+    pub search: Arc<MemorySearch>,
+    /// A model with one answer.
+    pub model: Arc<MemoryModel>,
+    /// Ingestion runs that end when told.
+    pub indexer: Arc<MemoryIndexer>,
+    /// The signing key.
+    pub secret: Arc<MemorySecret>,
+    /// The user pool's keys.
+    pub jwks: Arc<MemoryJwks>,
+}
+
+impl MemoryWorld {
+    /// The ports of this world.
+    pub fn ports(&self) -> Ports {
+        Ports {
+            quota: self.quota.clone(),
+            manuals: self.rows.clone(),
+            ingestion: self.rows.clone(),
+            replay: self.rows.clone(),
+            files: self.files.clone(),
+            search: self.search.clone(),
+            model: self.model.clone(),
+            indexer: self.indexer.clone(),
+            secret: self.secret.clone(),
+            jwks: self.jwks.clone(),
+        }
+    }
+}
+
+/// How a port misbehaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// Every call fails, without effect.
+    Fails(PortErrorKind),
+    /// Every call has its effect and then fails: a lost reply.
+    LosesReplies,
+    /// No call ever ends.
+    Hangs,
+}
+
+/// The switch of one port.
+#[derive(Debug, Default)]
+pub struct Switch(Mutex<Option<Trouble>>);
+
+impl Switch {
+    /// From now on.
+    pub fn set(&self, trouble: Option<Trouble>) {
+        *locked(&self.0) = trouble;
+    }
+
+    /// Stands before the effect of a call; also lets other tasks in between, as a network would.
+    async fn before(&self, dependency: Dependency) -> Result<(), PortError> {
+        tokio::task::yield_now().await;
+        let trouble = *locked(&self.0);
+        match trouble {
+            Some(Trouble::Fails(kind)) => Err(failure(dependency, kind)),
+            Some(Trouble::Hangs) => std::future::pending().await,
+            Some(Trouble::LosesReplies) | None => Ok(()),
+        }
+    }
+
+    /// Stands after the effect of a call.
+    async fn after(&self, dependency: Dependency) -> Result<(), PortError> {
+        tokio::task::yield_now().await;
+        let lost = *locked(&self.0) == Some(Trouble::LosesReplies);
+        if lost { Err(failure(dependency, PortErrorKind::Unavailable)) } else { Ok(()) }
+    }
+}
+
+/// The cause names a resource, as real ones do, so that tests can see that no body repeats it.
+fn failure(dependency: Dependency, kind: PortErrorKind) -> PortError {
+    let cause = "User is not authorized on arn:aws:dynamodb:eu-west-1:123456789012:table/secret";
+    PortError { dependency, operation: "memory", kind, source: Some(cause.into()) }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,230 @@
+//! The server process: configuration, logging, listening, and an orderly end. Listening comes before any call to AWS.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt as _;
+
+use crate::aws::clients;
+use crate::clock::{self, Clock};
+use crate::config::{Config, ConfigErrors, Environment, environment};
+use crate::context::RequestContext;
+use crate::domain::trace::TraceParent;
+use crate::http::{Peer, router};
+use crate::state::App;
+use crate::{COMMIT, VERSION, defects, logging};
+
+/// Exit code for a configuration that cannot be used.
+const EXIT_CONFIG: u8 = 2;
+
+/// Exit code for a server that could not start or go on.
+const EXIT_FAILED: u8 = 1;
+
+/// How long requests in flight may take after the signal to stop.
+const DRAIN_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long a client may take to send a request's head.
+const HEAD_WITHIN: Duration = Duration::from_secs(10);
+
+/// Connections at once; more wait in the kernel's queue.
+const CONNECTIONS_MAX: usize = 4096;
+
+/// The pause after a failed accept: out of descriptors, most likely.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Why the server ended.
+#[derive(Debug, thiserror::Error)]
+enum ServeError {
+    #[error("cannot start the runtime")]
+    Runtime(#[source] std::io::Error),
+    #[error("cannot listen on {address}")]
+    Bind {
+        address: SocketAddr,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("cannot wait for signals")]
+    Signals(#[source] std::io::Error),
+}
+
+/// Runs the server until it is told to stop.
+pub fn main() -> ExitCode {
+    run(&environment())
+}
+
+/// The defect build: the same server, with what `MANUEL_DEFECTS` names switched on.
+#[cfg(feature = "defects")]
+pub fn main_with_defects() -> ExitCode {
+    let environment = environment();
+    let list = environment.get("MANUEL_DEFECTS").map_or("", String::as_str);
+    match defects::switch_on(list) {
+        Ok(()) => run(&environment),
+        Err(unknown) => {
+            complain(&unknown.to_string());
+            ExitCode::from(EXIT_CONFIG)
+        }
+    }
+}
+
+fn run(environment: &Environment) -> ExitCode {
+    let config = match Config::from_environment(environment) {
+        Ok(config) => config,
+        Err(errors) => {
+            report(&errors);
+            return ExitCode::from(EXIT_CONFIG);
+        }
+    };
+    logging::start(config.log_filter.as_deref());
+    match serve(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(message = "server failed", cause = logging::chain(&error));
+            complain(&logging::chain(&error));
+            ExitCode::from(EXIT_FAILED)
+        }
+    }
+}
+
+fn report(errors: &ConfigErrors) {
+    let lines: Vec<String> = errors.0.iter().map(|problem| format!("  {problem}")).collect();
+    complain(&format!("{errors}:\n{}", lines.join("\n")));
+}
+
+/// For a person, on standard error; standard output holds nothing but the log.
+fn complain(text: &str) {
+    // A closed standard error leaves nobody to tell.
+    let _unheard: std::io::Result<()> = writeln!(std::io::stderr(), "server: {text}");
+}
+
+fn serve(config: Config) -> Result<(), ServeError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(ServeError::Runtime)?;
+    let served = runtime.block_on(serve_until_signal(config));
+    // A thread that still reads a PDF is not waited for.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    served
+}
+
+async fn serve_until_signal(config: Config) -> Result<(), ServeError> {
+    let address = config.bind_address;
+    let bind = |source| ServeError::Bind { address, source };
+    let listener = TcpListener::bind(address).await.map_err(bind)?;
+    let bound = listener.local_addr().map_err(bind)?;
+    let stop = stop_signal()?;
+
+    let clock = config.test_hooks.clock_file.as_deref().map_or(Clock::System, Clock::following);
+    let sdk = clients::sdk_config(&config).await;
+    let ports = clients::ports(&sdk, &config);
+    let app = App::new(config, clock, ports);
+    tracing::info!(
+        message = "listening",
+        address = %bound,
+        version = VERSION,
+        git_commit = COMMIT,
+        stage = app.config.stage.as_str(),
+        defects = defects::reported().map(|names| names.join(",")),
+    );
+
+    let mut background = JoinSet::new();
+    let indexing = Arc::clone(&app.indexing).run(stop.clone());
+    let context = RequestContext::new(TraceParent::fresh(), DRAIN_WITHIN);
+    background.spawn(Arc::new(context).scope(indexing));
+    accept(&listener, router(app.clone()), &stop).await;
+    drop(listener);
+
+    app.tasks.close();
+    let settled = async {
+        app.tasks.wait().await;
+        while background.join_next().await.is_some() {}
+    };
+    if tokio::time::timeout(DRAIN_WITHIN, settled).await.is_err() {
+        tracing::warn!(message = "stopped with work unfinished", tasks = app.tasks.len());
+    }
+    tracing::info!(message = "stopped");
+    Ok(())
+}
+
+/// Cancelled by the first SIGTERM or SIGINT; the default of the process comes back after it, so a second one kills.
+fn stop_signal() -> Result<CancellationToken, ServeError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signals)?;
+    let stop = CancellationToken::new();
+    let stopping = stop.clone();
+    let watcher = tokio_util::task::TaskTracker::new();
+    watcher.spawn(async move {
+        tokio::select! {
+            _received = terminate.recv() => {}
+            _received = interrupt.recv() => {}
+        }
+        stopping.cancel();
+    });
+    Ok(stop)
+}
+
+/// Takes connections until told to stop, then lets those that are open finish.
+async fn accept(listener: &TcpListener, router: Router, stop: &CancellationToken) {
+    let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let graceful = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
+    loop {
+        let taken = tokio::select! {
+            () = stop.cancelled() => break,
+            Some(_ended) = connections.join_next() => continue,
+            taken = take(listener, &room) => taken,
+        };
+        let Some((stream, peer, permit)) = taken else { continue };
+        let service = router.clone().map_request(move |mut request: http::Request<_>| {
+            request.extensions_mut().insert(Peer(peer));
+            request
+        });
+        let connection = hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_WITHIN)
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        let connection = graceful.watch(connection);
+        connections.spawn(async move {
+            let _permit = permit;
+            if let Err(error) = connection.await {
+                tracing::debug!(message = "connection ended", cause = logging::chain(&error));
+            }
+        });
+    }
+    tracing::info!(message = "stopping", connections = connections.len());
+    if tokio::time::timeout(DRAIN_WITHIN, graceful.shutdown()).await.is_err() {
+        tracing::warn!(message = "connections cut", connections = connections.len());
+    }
+    connections.shutdown().await;
+}
+
+type Taken = (TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit);
+
+/// The next connection, when there is room for one.
+async fn take(listener: &TcpListener, room: &Arc<Semaphore>) -> Option<Taken> {
+    let permit = Arc::clone(room).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, peer)) => {
+            // Without it small answers wait for the client's acknowledgement; a socket that refuses it is slow, not wrong.
+            let _slow: std::io::Result<()> = stream.set_nodelay(true);
+            Some((stream, peer, permit))
+        }
+        Err(error) => {
+            tracing::warn!(message = "accept failed", cause = logging::chain(&error));
+            clock::pause(ACCEPT_PAUSE).await;
+            None
+        }
+    }
+}

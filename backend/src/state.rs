@@ -1,0 +1,80 @@
+//! Everything a request can reach: configuration, ports and the few things with a memory (keys, reservations in flight).
+
+use std::sync::Arc;
+
+use tokio_util::task::TaskTracker;
+
+use crate::app::indexing::Indexing;
+use crate::app::quota::QuotaKeeper;
+use crate::auth::jwks::KeyCache;
+use crate::auth::signing_key::SigningKey;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::ports::{
+    FileStore, Indexer, IngestionStore, JwksSource, ManualStore, Model, QuotaStore, ReplayStore,
+    Search, SecretSource,
+};
+
+/// The adapters behind the ports.
+#[derive(Debug, Clone)]
+pub struct Ports {
+    /// Counters.
+    pub quota: Arc<dyn QuotaStore>,
+    /// Rows of manuals.
+    pub manuals: Arc<dyn ManualStore>,
+    /// Jobs and work for the index.
+    pub ingestion: Arc<dyn IngestionStore>,
+    /// Used signatures.
+    pub replay: Arc<dyn ReplayStore>,
+    /// Objects.
+    pub files: Arc<dyn FileStore>,
+    /// Retrieval.
+    pub search: Arc<dyn Search>,
+    /// The language model.
+    pub model: Arc<dyn Model>,
+    /// Runs of the knowledge base.
+    pub indexer: Arc<dyn Indexer>,
+    /// The signing key's secret.
+    pub secret: Arc<dyn SecretSource>,
+    /// The user pool's keys.
+    pub jwks: Arc<dyn JwksSource>,
+}
+
+/// The application; clones share everything.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// Checked configuration.
+    pub config: Arc<Config>,
+    /// Wall time.
+    pub clock: Clock,
+    /// The world.
+    pub ports: Ports,
+    /// Reservations.
+    pub quota: QuotaKeeper,
+    /// Public keys of the user pool.
+    pub keys: Arc<KeyCache>,
+    /// The signing key.
+    pub signing_key: Arc<SigningKey>,
+    /// The pump between uploads and the knowledge base.
+    pub indexing: Arc<Indexing>,
+    /// Work that outlives its request: giving back what a dropped request had reserved.
+    pub tasks: TaskTracker,
+}
+
+impl App {
+    /// Puts the application together; no I/O.
+    pub fn new(config: Config, clock: Clock, ports: Ports) -> Self {
+        let tasks = TaskTracker::new();
+        let limits = config.quota;
+        let quota =
+            QuotaKeeper::new(Arc::clone(&ports.quota), clock.clone(), limits, tasks.clone());
+        let keys = Arc::new(KeyCache::new(Arc::clone(&ports.jwks)));
+        let signing_key = Arc::new(SigningKey::new(Arc::clone(&ports.secret)));
+        let indexing = Arc::new(Indexing::new(
+            Arc::clone(&ports.ingestion),
+            Arc::clone(&ports.indexer),
+            clock.clone(),
+        ));
+        Self { config: Arc::new(config), clock, ports, quota, keys, signing_key, indexing, tasks }
+    }
+}

@@ -1,0 +1,201 @@
+//! Reads the stage's stores over the wire, with read-only credentials: quota counters, rows of manuals, and objects.
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use aws_config::BehaviorVersion;
+use aws_config::Region;
+use aws_config::timeout::TimeoutConfig;
+use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::types::AttributeValue;
+use futures::StreamExt as _;
+use futures::TryStreamExt as _;
+use futures::stream;
+use thiserror::Error;
+use verdict::domain::stage::Capability;
+use verdict::domain::stage::SecretRef;
+use verdict::domain::stage::StageDescription;
+use verdict::judge::conservation::Figures;
+
+use crate::adapters::poll;
+use crate::adapters::poll::Pace;
+
+/// One read.
+const OPERATION: Duration = Duration::from_secs(8);
+/// Reservations of requests that have been answered are settled within this.
+const REST: Duration = Duration::from_secs(5);
+/// Users that are read at once.
+const CONCURRENCY: usize = 16;
+
+/// The stores cannot be read.
+#[derive(Debug, Error)]
+pub enum StoresError {
+    /// The stage gives no credentials or endpoint for it.
+    #[error("the stage does not let its stores be read: it has no {what}")]
+    NotReadable {
+        /// What is missing.
+        what: &'static str,
+    },
+    /// A read failed.
+    #[error("cannot read {what} of user {user}")]
+    Read {
+        /// Which store.
+        what: &'static str,
+        /// Whose.
+        user: String,
+        /// What the SDK said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// The stores of a stage.
+#[derive(Debug)]
+pub struct Stores {
+    dynamodb: aws_sdk_dynamodb::Client,
+    s3: aws_sdk_s3::Client,
+    usage_table: String,
+    manuals_table: String,
+    manuals_bucket: String,
+}
+
+impl Stores {
+    /// The stores of `stage`.
+    pub async fn of(stage: &StageDescription) -> Result<Self, StoresError> {
+        let missing = |what| StoresError::NotReadable { what };
+        if !stage.capabilities.has(Capability::StoresReadable) {
+            return Err(missing("capability `stores_readable`"));
+        }
+        let credentials =
+            stage.store_credentials.as_ref().ok_or_else(|| missing("`store_credentials`"))?;
+        let SecretRef::Throwaway(secret) = &credentials.secret_access_key else {
+            return Err(missing("resolved secret key"));
+        };
+        let endpoint = |service: &'static str| {
+            stage.endpoints.get(service).ok_or_else(|| missing("endpoint"))
+        };
+        let (dynamodb, s3) = (endpoint("dynamodb")?, endpoint("s3")?);
+        let keys = Credentials::new(&credentials.access_key_id, secret, None, None, "stage");
+        let timeouts = TimeoutConfig::builder().operation_timeout(OPERATION).build();
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .region(Region::new(stage.region.clone()))
+            .credentials_provider(keys)
+            .timeout_config(timeouts)
+            .load()
+            .await;
+        let s3_config = aws_sdk_s3::config::Builder::from(&config)
+            .endpoint_url(s3)
+            .force_path_style(true)
+            .build();
+        let dynamodb_config =
+            aws_sdk_dynamodb::config::Builder::from(&config).endpoint_url(dynamodb).build();
+        Ok(Self {
+            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb_config),
+            s3: aws_sdk_s3::Client::from_conf(s3_config),
+            usage_table: stage.resources.usage_table.clone(),
+            manuals_table: stage.resources.manuals_table.clone(),
+            manuals_bucket: stage.resources.manuals_bucket.clone(),
+        })
+    }
+
+    /// What the stores say about each of `users` (name → `sub`).
+    pub async fn figures(
+        &self,
+        users: &BTreeMap<String, String>,
+    ) -> Result<BTreeMap<String, Figures>, StoresError> {
+        stream::iter(users.iter().map(|(name, sub)| async move {
+            let charged = self.charged_at_rest(name, sub).await?;
+            let manuals = Some(self.manuals(name, sub).await?);
+            let objects = Some(self.objects(name, sub).await?);
+            Ok((name.clone(), Figures { charged, manuals, objects }))
+        }))
+        .buffer_unordered(CONCURRENCY)
+        .try_collect()
+        .await
+    }
+
+    /// Questions charged over all days, once no reservation is open. One that stays open is counted as it stands: it is
+    /// a charge for a request that was answered otherwise.
+    async fn charged_at_rest(&self, name: &str, sub: &str) -> Result<u64, StoresError> {
+        let settled = poll::until(Pace::quick(REST), 0, || async {
+            match self.charged(name, sub).await {
+                Ok((charged, 0)) => ControlFlow::Break(Ok(charged)),
+                Ok((charged, _open)) => ControlFlow::Continue(charged),
+                Err(error) => ControlFlow::Break(Err(error)),
+            }
+        });
+        settled.await.unwrap_or_else(|expired| Ok(expired.last_seen))
+    }
+
+    /// `(charged, open reservations)`.
+    async fn charged(&self, name: &str, sub: &str) -> Result<(u64, u64), StoresError> {
+        let items = self.items("usage", &self.usage_table, name, sub).await?;
+        let is = |item: &BTreeMap<String, AttributeValue>, prefix: &str| {
+            matches!(item.get("sk"), Some(AttributeValue::S(sk)) if sk.starts_with(prefix))
+        };
+        let used = |item: &BTreeMap<String, AttributeValue>| match item.get("used") {
+            Some(AttributeValue::N(number)) => number.parse::<u64>().unwrap_or(0),
+            _ => 0,
+        };
+        let charged = items.iter().filter(|item| is(item, "DAY#")).map(used).sum();
+        let open = items.iter().filter(|item| is(item, "RES#")).count();
+        Ok((charged, open as u64))
+    }
+
+    async fn manuals(&self, name: &str, sub: &str) -> Result<BTreeSet<String>, StoresError> {
+        let items = self.items("rows of manuals", &self.manuals_table, name, sub).await?;
+        let id = |item: &BTreeMap<String, AttributeValue>| match item.get("sk") {
+            Some(AttributeValue::S(sk)) => sk.strip_prefix("MANUAL#").map(str::to_owned),
+            _ => None,
+        };
+        Ok(items.iter().filter_map(id).collect())
+    }
+
+    async fn items(
+        &self,
+        what: &'static str,
+        table: &str,
+        name: &str,
+        sub: &str,
+    ) -> Result<Vec<BTreeMap<String, AttributeValue>>, StoresError> {
+        let pages = self
+            .dynamodb
+            .query()
+            .table_name(table)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", AttributeValue::S(format!("USER#{sub}")))
+            .into_paginator()
+            .items()
+            .send();
+        let items = pages.collect::<Result<Vec<_>, _>>().await;
+        let items = items.map_err(|source| StoresError::Read {
+            what,
+            user: name.to_owned(),
+            source: Box::new(source),
+        })?;
+        Ok(items.into_iter().map(|item| item.into_iter().collect()).collect())
+    }
+
+    async fn objects(&self, name: &str, sub: &str) -> Result<BTreeSet<String>, StoresError> {
+        let mut keys = BTreeSet::new();
+        let mut pages = self
+            .s3
+            .list_objects_v2()
+            .bucket(&self.manuals_bucket)
+            .prefix(format!("manuals/{sub}/"))
+            .into_paginator()
+            .send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|source| StoresError::Read {
+                what: "objects",
+                user: name.to_owned(),
+                source: Box::new(source),
+            })?;
+            keys.extend(page.contents().iter().filter_map(|object| object.key().map(str::to_owned)));
+        }
+        Ok(keys)
+    }
+}

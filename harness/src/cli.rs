@@ -1,0 +1,142 @@
+//! The command line: parse, find the project, run the command, print what went wrong once, and turn the end into an exit
+//! code.
+
+pub mod exit;
+pub mod output;
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::Subcommand;
+use clap::error::ErrorKind;
+
+use crate::commands;
+use crate::commands::Context;
+use crate::commands::error::CommandError;
+use crate::config::root;
+use exit::Exit;
+use output::note;
+use output::out;
+
+/// Verifies Manuel: offers load, watches promises, and ends in a verdict that a pipeline can stake a promotion on.
+#[derive(Debug, Parser)]
+#[command(name = "harness", version, after_help = exit::TABLE)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// The project's root [default: found from here, then from where this was built].
+    #[arg(long, global = true, value_name = "DIR")]
+    root: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Offer a profile's load to a stage and judge what was seen.
+    Load(commands::load::Args),
+    /// Start a stage: embedded AWS and a backend with users and manuals.
+    Stage(commands::stage::Args),
+    /// Run the failing part of a run again.
+    Replay(commands::replay::Args),
+    /// Judge a run's evidence again: the same bytes on any machine.
+    Judge(commands::judge::Args),
+    /// The stage process.
+    #[command(name = "__stage", hide = true)]
+    StageProcess,
+    /// The guard of one program.
+    #[command(name = "__guard", hide = true)]
+    Guard(commands::guard::Args),
+    /// The load worker process.
+    #[command(name = "__load-worker", hide = true)]
+    LoadWorker,
+}
+
+/// Runs the process from its arguments to its exit code.
+pub async fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return parse_failed(&error),
+    };
+    match run(cli).await {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            report(&error);
+            error.exit().into()
+        }
+    }
+}
+
+fn parse_failed(error: &clap::Error) -> ExitCode {
+    let text = error.render();
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        out(text.to_string().trim_end());
+        return Exit::Pass.into();
+    }
+    note(text.to_string().trim_end());
+    Exit::Usage.into()
+}
+
+async fn run(cli: Cli) -> Result<Exit, CommandError> {
+    let exe = std::env::current_exe()
+        .map_err(|source| CommandError::environment("cannot tell where this program is", source))?;
+    // A worker and a guard are told everything: they need no project.
+    let command = cli.command;
+    let root = match (cli.root, &command) {
+        (Some(root), _) => root,
+        (None, Command::StageProcess | Command::Guard(_) | Command::LoadWorker) => PathBuf::new(),
+        (None, _) => root::find(&exe).map_err(|error| {
+            CommandError::usage(error.to_string(), "give the project's folder with --root".to_owned())
+        })?,
+    };
+    let ctx = Context { root, exe };
+    match command {
+        Command::Load(args) => commands::load::run(args, &ctx).await,
+        Command::Stage(args) => commands::stage::run(args, &ctx).await,
+        Command::Replay(args) => commands::replay::run(args, &ctx).await,
+        Command::Judge(args) => commands::judge::run(&args, &ctx),
+        Command::StageProcess => commands::stage::process(&ctx).await,
+        Command::Guard(args) => commands::guard::run(args, &ctx).await,
+        Command::LoadWorker => Ok(commands::load::worker().await),
+    }
+}
+
+/// What went wrong, its causes, and what to do about it.
+fn report(error: &CommandError) {
+    match error {
+        CommandError::BadFile(report) => note(&format!("{report:?}")),
+        CommandError::Interrupted => note("interrupted; everything that was started is stopped"),
+        CommandError::Usage { message, hint } => {
+            note(&format!("error: {message}"));
+            say_hint(hint.as_deref());
+        }
+        CommandError::Environment { what, source, hint } => {
+            note(&format!("error: {what}"));
+            let mut cause: Option<&(dyn Error + 'static)> =
+                source.as_deref().map(|source| source as &(dyn Error + 'static));
+            while let Some(error) = cause {
+                note(&format!("  because: {error}"));
+                cause = error.source();
+            }
+            say_hint(hint.as_deref());
+        }
+    }
+}
+
+fn say_hint(hint: Option<&str>) {
+    if let Some(hint) = hint {
+        note(&format!("  hint: {hint}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

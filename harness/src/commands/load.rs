@@ -1,0 +1,93 @@
+//! `harness load`: offers a profile's load to a stage and judges what was seen.
+
+mod aftermath;
+mod conclude;
+mod drive;
+pub mod job;
+mod live;
+mod prepare;
+
+use std::path::PathBuf;
+
+use crate::adapters::load_worker;
+use crate::adapters::stage_process::BackendChoice;
+use crate::cli::output::note;
+use crate::commands::Context;
+use crate::commands::Exit;
+use crate::commands::bad_profile;
+use crate::commands::error::CommandError;
+use crate::config::profile_file;
+use job::Job;
+use job::StageChoice;
+
+pub use conclude::exit;
+pub use conclude::write;
+
+/// Arguments of `harness load`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// Profile in scenarios/load/.
+    #[arg(long, value_name = "NAME")]
+    profile: String,
+    /// Everything drawn is drawn from this; the same seed gives the same schedule.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// A stage that stands already (`stage.json`, or a file in scenarios/stages/) [default: an embedded one].
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["backend_bin", "defects", "variables"])]
+    stage: Option<PathBuf>,
+    /// A built backend, instead of building the workspace's.
+    #[arg(long, value_name = "PATH")]
+    backend_bin: Option<PathBuf>,
+    /// Seeded defects to switch on (builds `server-defects` unless --backend-bin is given).
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    defects: Vec<String>,
+    /// A variable of the backend that differs from what the stage sets; may be repeated.
+    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = super::stage::pair)]
+    variables: Vec<(String, String)>,
+    /// The commit that must answer; another is Inconclusive (`TargetChanged`).
+    #[arg(long, value_name = "SHA")]
+    expect_commit: Option<String>,
+    /// Leave the stage up after a run that did not pass, until Ctrl-C.
+    #[arg(long)]
+    hold: bool,
+}
+
+/// Runs the subcommand.
+pub async fn run(args: Args, ctx: &Context) -> Result<Exit, CommandError> {
+    let profile = profile_file::read(&ctx.root, &args.profile).map_err(bad_profile)?;
+    let stage = match args.stage {
+        Some(file) => StageChoice::File(file),
+        None => StageChoice::Embedded {
+            backend: args
+                .backend_bin
+                .map_or(BackendChoice::Build { defects: false }, BackendChoice::Binary),
+            defects: args.defects,
+            env: args.variables.into_iter().collect(),
+        },
+    };
+    let job = Job {
+        profile_name: args.profile,
+        profile,
+        seed: args.seed,
+        only: None,
+        stage,
+        expect_commit: args.expect_commit,
+        hold: args.hold,
+    };
+    job::execute(job, ctx).await
+}
+
+/// The worker process, `harness __load-worker`.
+pub async fn worker() -> Exit {
+    match load_worker::run().await {
+        Ok(()) => Exit::Pass,
+        Err(error) => {
+            let words = load_worker::last_words(&error);
+            if let Ok(line) = serde_json::to_string(&words) {
+                crate::cli::output::out(&line);
+            }
+            note(&format!("load worker: {error}"));
+            Exit::Environment
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! One load run from its profile to its exit code: prepare, drive, add up, judge, write.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use verdict::domain::profile::Profile;
+
+use super::aftermath;
+use super::conclude;
+use super::drive;
+use super::prepare;
+use crate::adapters::interrupts::Interrupts;
+use crate::adapters::stage_process::BackendChoice;
+use crate::cli::output::note;
+use crate::commands::Context;
+use crate::commands::Exit;
+use crate::commands::error::CommandError;
+
+/// A load to run.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The profile's name.
+    pub profile_name: String,
+    /// The profile.
+    pub profile: Profile,
+    /// The seed.
+    pub seed: u64,
+    /// Only these arrivals (a replay).
+    pub only: Option<Vec<u32>>,
+    /// Where it runs.
+    pub stage: StageChoice,
+    /// The commit that must answer.
+    pub expect_commit: Option<String>,
+    /// Leave a failed stage up.
+    pub hold: bool,
+}
+
+/// Where a load runs.
+#[derive(Clone, Debug)]
+pub enum StageChoice {
+    /// On a stage of its own.
+    Embedded {
+        /// Which backend.
+        backend: BackendChoice,
+        /// Seeded defects.
+        defects: Vec<String>,
+        /// Variables of the backend.
+        env: BTreeMap<String, String>,
+    },
+    /// On a stage that stands.
+    File(PathBuf),
+}
+
+/// Runs `job`; a second Ctrl-C ends the waiting.
+pub async fn execute(job: Job, ctx: &Context) -> Result<Exit, CommandError> {
+    let interrupts = Interrupts::listen()
+        .map_err(|source| CommandError::environment("cannot listen for Ctrl-C", source))?;
+    let second = interrupts.second().clone();
+    tokio::select! {
+        outcome = in_order(job, ctx, &interrupts) => outcome,
+        () = second.cancelled() => {
+            // Dropping the run kills its worker and closes the stage's stdin: what it started ends within 4 s.
+            note("interrupted twice: not waiting for the report; the stage ends by itself within 4 s");
+            Err(CommandError::Interrupted)
+        }
+    }
+}
+
+async fn in_order(job: Job, ctx: &Context, interrupts: &Interrupts) -> Result<Exit, CommandError> {
+    let mut ready = prepare::prepare(&job, ctx, interrupts).await?;
+    let outcome = async {
+        let evidence = drive::drive(&mut ready, ctx, interrupts).await?;
+        let evidence = aftermath::add_up(&ready, evidence).await?;
+        conclude::conclude(&job, &ready, &evidence)
+    }
+    .await;
+    if job.hold && !matches!(outcome, Ok(Exit::Pass)) {
+        hold(&ready, interrupts).await;
+    }
+    if let Some(stage) = ready.stage.process.take()
+        && let Err(error) = stage.stop().await
+    {
+        note(&format!("warning: {error}"));
+    }
+    outcome
+}
+
+async fn hold(ready: &prepare::Ready, interrupts: &Interrupts) {
+    let stage = &ready.stage.description;
+    note(&format!("\nThe stage is left up: {} (Ctrl-C stops it)", stage.base_url));
+    if let Some(process) = &ready.stage.process {
+        note(&format!("  described by {}", process.stage_file().display()));
+    }
+    // A first Ctrl-C may have ended the run already: then the second ends the stage.
+    interrupts.first().cancelled().await;
+}

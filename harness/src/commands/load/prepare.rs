@@ -1,0 +1,251 @@
+//! Everything before the first request: files read, the plan made, the stage up, users with their manuals, and
+//! `plan.json` written. What can be refused is refused before anything is started.
+
+use std::collections::BTreeMap;
+
+use tokio::sync::watch;
+use verdict::domain::question::QuestionSet;
+use verdict::domain::run::RUN_SCHEMA;
+use verdict::domain::run::RunPlan;
+use verdict::domain::stage::Capability;
+use verdict::domain::stage::Limits;
+use verdict::domain::stage::StageDescription;
+use verdict::judge::conservation::Figures;
+use verdict::plan::load::LoadPlan;
+use verdict::plan::load::plan;
+
+use super::job::Job;
+use super::job::StageChoice;
+use crate::adapters::interrupts::Interrupts;
+use crate::adapters::load_worker::plan::WorkerPlan;
+use crate::adapters::load_worker::plan::WorkerUser;
+use crate::adapters::provision;
+use crate::adapters::provision::ProvisionedUser;
+use crate::adapters::provision::WantedUser;
+use crate::adapters::resources::machine;
+use crate::adapters::run_dir::EvidenceLog;
+use crate::adapters::run_dir::RunDir;
+use crate::adapters::stage_process::StageProcess;
+use crate::adapters::stage_process::StageRequest;
+use crate::adapters::stage_process::StageState;
+use crate::adapters::stores::Stores;
+use crate::adapters::system_clock;
+use crate::cli::output::note;
+use crate::commands::Context;
+use crate::commands::error::CommandError;
+use crate::commands::stage::manual_files;
+use crate::commands::stage::start_failure;
+use crate::config::questions;
+use crate::config::stage_file;
+
+/// Users that are made at once.
+const CONCURRENCY: usize = 24;
+
+/// A run that may begin.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub(super) run: RunPlan,
+    pub(super) dir: RunDir,
+    pub(super) log: Option<EvidenceLog>,
+    pub(super) stage: Stage,
+    pub(super) worker: WorkerPlan,
+    /// Name → `sub` of the users whose figures must add up.
+    pub(super) subs: BTreeMap<String, String>,
+    pub(super) stores: Option<Stores>,
+    pub(super) before: BTreeMap<String, Figures>,
+    /// Length of the backend's log before the run.
+    pub(super) log_offset: u64,
+}
+
+/// The stage of a run.
+#[derive(Debug)]
+pub(super) struct Stage {
+    pub(super) description: StageDescription,
+    /// None for one that somebody else put up.
+    pub(super) process: Option<StageProcess>,
+    pub(super) events: Option<watch::Receiver<StageState>>,
+}
+
+pub(super) async fn prepare(
+    job: &Job,
+    ctx: &Context,
+    interrupts: &Interrupts,
+) -> Result<Ready, CommandError> {
+    let questions = questions::read(&ctx.root)
+        .map_err(|source| CommandError::environment("cannot use the fixtures", source))?;
+    let dir = run_dir(job, ctx)?;
+    // On a stage of our own the limits are known beforehand: what cannot run is refused before anything is built.
+    if let Some(limits) = own_limits(&job.stage) {
+        planned(job, &limits, &questions)?;
+    }
+    let stage = stage(job, ctx, &dir, interrupts).await?;
+    tokio::select! {
+        ready = on_stage(job, ctx, (dir, stage), questions) => ready,
+        // The stage goes down with the future that holds it.
+        () = interrupts.first().cancelled() => Err(CommandError::Interrupted),
+    }
+}
+
+async fn on_stage(
+    job: &Job,
+    ctx: &Context,
+    (dir, stage): (RunDir, Stage),
+    questions: QuestionSet,
+) -> Result<Ready, CommandError> {
+    let load = planned(job, &stage.description.limits, &questions)?;
+    let users = users(job, ctx, &stage.description, &load, dir.path()).await?;
+    let run = run_plan(job, &dir, &stage.description, &load);
+    let json = serde_json::to_vec_pretty(&run)
+        .map_err(|source| CommandError::environment("cannot write the plan", source))?;
+    dir.write("plan.json", &json).map_err(run_folder)?;
+    let subs: BTreeMap<String, String> =
+        load.users.iter().zip(&users).map(|(plan, user)| (plan.name.clone(), user.sub.clone())).collect();
+    let (stores, before) = if stage.description.capabilities.has(Capability::StoresReadable) {
+        let unreadable = |source| CommandError::environment("cannot read the stage's stores", source);
+        let stores = Stores::of(&stage.description).await.map_err(unreadable)?;
+        let before = stores.figures(&subs).await.map_err(unreadable)?;
+        (Some(stores), before)
+    } else {
+        (None, BTreeMap::new())
+    };
+    let log = dir.evidence().map_err(run_folder)?;
+    let worker = WorkerPlan {
+        run: run.clone(),
+        stage: stage.description.clone(),
+        users: load.users.iter().zip(users).map(|(plan, user)| seat(&plan.name, user)).collect(),
+        questions,
+        ledger: dir.file("ledger.jsonl"),
+    };
+    let backend_log = stage.description.admin.backend_log.as_ref();
+    let log_offset = backend_log.and_then(|path| std::fs::metadata(path).ok()).map_or(0, |m| m.len());
+    Ok(Ready { run, dir, log: Some(log), stage, worker, subs, stores, before, log_offset })
+}
+
+fn run_dir(job: &Job, ctx: &Context) -> Result<RunDir, CommandError> {
+    let name = format!(
+        "{}-{}-{}-{:04x}",
+        job.profile_name,
+        job.seed,
+        system_clock::compact(),
+        std::process::id() & 0xffff
+    );
+    RunDir::create(ctx.root.join("reports").join(name)).map_err(run_folder)
+}
+
+fn run_folder(source: crate::adapters::run_dir::RunDirError) -> CommandError {
+    CommandError::environment("the report folder cannot be used", source)
+}
+
+fn own_limits(stage: &StageChoice) -> Option<Limits> {
+    match stage {
+        StageChoice::Embedded { env, .. } if env.is_empty() => Some(StageRequest::default_limits()),
+        StageChoice::Embedded { .. } | StageChoice::File(_) => None,
+    }
+}
+
+fn planned(job: &Job, limits: &Limits, questions: &QuestionSet) -> Result<LoadPlan, CommandError> {
+    plan(&job.profile, job.seed, limits, questions).map_err(|error| {
+        let hint = format!("edit scenarios/load/{}.toml", job.profile_name);
+        CommandError::usage(format!("profile `{}` cannot be run: {error}", job.profile_name), hint)
+    })
+}
+
+async fn stage(
+    job: &Job,
+    ctx: &Context,
+    dir: &RunDir,
+    interrupts: &Interrupts,
+) -> Result<Stage, CommandError> {
+    match &job.stage {
+        StageChoice::File(file) => {
+            let description = stage_file::read(file).map_err(|e| CommandError::BadFile(e.into()))?;
+            Ok(Stage { description, process: None, events: None })
+        }
+        StageChoice::Embedded { backend, defects, env } => {
+            let mut request =
+                StageRequest::new(ctx.root.clone(), dir.path().to_path_buf(), job.seed);
+            request.backend = backend.clone();
+            request.env = env.clone();
+            let request = request.with_defects(defects.clone());
+            let cancelled = interrupts.first().cancelled();
+            let process =
+                StageProcess::start_until(request, &ctx.exe, cancelled, note).await.map_err(start_failure)?;
+            note(&format!("stage ready in {} ms: {}", process.ready_ms(), process.description().base_url));
+            let events = Some(process.events());
+            Ok(Stage { description: process.description().clone(), process: Some(process), events })
+        }
+    }
+}
+
+async fn users(
+    job: &Job,
+    ctx: &Context,
+    stage: &StageDescription,
+    load: &LoadPlan,
+    run_dir: &std::path::Path,
+) -> Result<Vec<ProvisionedUser>, CommandError> {
+    let manuals = manual_files(&ctx.root)
+        .map_err(|source| CommandError::environment("cannot use the fixtures", source))?;
+    let wanted_manuals = &job.profile.raw().manuals;
+    if let Some(unknown) = wanted_manuals.iter().find(|key| !manuals.contains_key(*key)) {
+        let known: Vec<&str> = manuals.keys().map(String::as_str).collect();
+        return Err(CommandError::usage(
+            format!("profile `{}` wants the manual `{unknown}`", job.profile_name),
+            format!("fixtures/manuals/manuals.toml has: {}", known.join(", ")),
+        ));
+    }
+    // A run's users are its own: their quotas are whole, whatever ran on the stage before.
+    let run = run_dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let wanted: Vec<WantedUser> = load
+        .users
+        .iter()
+        .map(|user| WantedUser {
+            username: format!("{}-{run}", user.name),
+            manuals: wanted_manuals.clone(),
+        })
+        .collect();
+    note(&format!("preparing {} users with {} manuals each", wanted.len(), wanted_manuals.len()));
+    let began = system_clock::Stopwatch::start();
+    let users = provision::provision(stage, &manuals, &wanted, CONCURRENCY)
+        .await
+        .map_err(|source| CommandError::environment("cannot prepare the users of the run", source))?;
+    note(&format!("users ready in {} ms", began.us() / 1_000));
+    Ok(users)
+}
+
+fn seat(name: &str, user: ProvisionedUser) -> WorkerUser {
+    WorkerUser {
+        name: name.to_owned(),
+        username: user.username,
+        password: user.password,
+        sub: user.sub,
+        access_token: user.session.access_token.expose().to_owned(),
+        manual_ids: user.manual_ids,
+    }
+}
+
+fn run_plan(job: &Job, dir: &RunDir, stage: &StageDescription, load: &LoadPlan) -> RunPlan {
+    let run_id = dir.path().file_name().map(|name| name.to_string_lossy().into_owned());
+    let arrivals = job.only.as_ref().map_or(load.arrivals.len(), Vec::len) as u64;
+    RunPlan {
+        schema: RUN_SCHEMA.to_owned(),
+        run_id: run_id.unwrap_or_default(),
+        suite: "load".to_owned(),
+        profile_name: job.profile_name.clone(),
+        profile: job.profile.clone(),
+        seed: job.seed,
+        only: job.only.clone(),
+        schedule_sha256: load.sha256.clone(),
+        arrivals,
+        harness_commit: env!("HARNESS_COMMIT").to_owned(),
+        sut_commit: stage.sut_commit.clone(),
+        expect_commit: job.expect_commit.clone(),
+        sut_defects: stage.sut_defects.clone(),
+        stage: stage.name.clone(),
+        limits: stage.limits.clone(),
+        exact_answers: stage.capabilities.has(Capability::DeterministicModel),
+        machine: machine(),
+        tools: crate::commands::tools(),
+        started_at: system_clock::rfc3339(),
+    }
+}

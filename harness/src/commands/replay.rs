@@ -1,0 +1,108 @@
+//! `harness replay FILE|DIR`: runs the failing part of a run again, from its `repro.json` alone.
+
+use std::path::Path;
+use std::path::PathBuf;
+
+use verdict::domain::profile::Profile;
+
+use crate::adapters::stage_process::BackendChoice;
+use crate::cli::output::note;
+use crate::commands::Context;
+use crate::commands::Exit;
+use crate::commands::error::CommandError;
+use crate::commands::load::job;
+use crate::commands::load::job::Job;
+use crate::commands::load::job::StageChoice;
+use crate::report::repro::Repro;
+use crate::report::repro::StageRecipe;
+
+/// Arguments of `harness replay`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// A repro.json, or the run's folder that holds one.
+    #[arg(value_name = "FILE|DIR")]
+    from: PathBuf,
+    /// Send the whole schedule, not only what failed.
+    #[arg(long)]
+    whole: bool,
+    /// Another stage than the recorded one.
+    #[arg(long, value_name = "FILE")]
+    stage: Option<PathBuf>,
+    /// Another backend than the recorded one: a mended one, say.
+    #[arg(long, value_name = "PATH", conflicts_with = "stage")]
+    backend_bin: Option<PathBuf>,
+    /// Leave the stage up if it fails again, until Ctrl-C.
+    #[arg(long)]
+    hold: bool,
+}
+
+/// Runs the subcommand.
+pub async fn run(args: Args, ctx: &Context) -> Result<Exit, CommandError> {
+    let repro = read(&args.from)?;
+    if repro.suite != "load" {
+        return Err(CommandError::usage(
+            format!("{}: this build cannot replay the suite `{}`", args.from.display(), repro.suite),
+            None,
+        ));
+    }
+    let profile = Profile::resolve(repro.profile.clone()).map_err(|errors| {
+        let first = errors.first().map(|e| format!("profile.{}: {}", e.key.join("."), e.problem));
+        CommandError::usage(format!("{}: {}", args.from.display(), first.unwrap_or_default()), None)
+    })?;
+    let only = if args.whole { None } else { repro.only.clone() };
+    match &only {
+        Some(only) => note(&format!("replaying {} arrivals of run {}", only.len(), repro.run_id)),
+        None => note(&format!("replaying the whole of run {}", repro.run_id)),
+    }
+    if !repro.expect.is_empty() {
+        note(&format!("it broke: {}", repro.expect.join(", ")));
+    }
+    let stage = args.stage.map_or_else(|| recorded(&repro.stage), StageChoice::File);
+    let stage = match (stage, args.backend_bin) {
+        (StageChoice::Embedded { defects, env, .. }, Some(binary)) => {
+            StageChoice::Embedded { backend: BackendChoice::Binary(binary), defects, env }
+        }
+        (stage, _) => stage,
+    };
+    let job = Job {
+        profile_name: repro.profile_name,
+        profile,
+        seed: repro.seed,
+        only,
+        stage,
+        expect_commit: None,
+        hold: args.hold,
+    };
+    job::execute(job, ctx).await
+}
+
+fn recorded(recipe: &StageRecipe) -> StageChoice {
+    if let Some(file) = &recipe.stage_file {
+        return StageChoice::File(file.into());
+    }
+    StageChoice::Embedded {
+        backend: recipe
+            .backend_bin
+            .as_ref()
+            .map_or(BackendChoice::Build { defects: false }, |path| BackendChoice::Binary(path.into())),
+        defects: recipe.defects.clone(),
+        env: recipe.env.clone(),
+    }
+}
+
+fn read(from: &Path) -> Result<Repro, CommandError> {
+    let file = if from.is_dir() { from.join("repro.json") } else { from.to_path_buf() };
+    let text = std::fs::read_to_string(&file).map_err(|source| {
+        CommandError::usage(
+            format!("cannot read {}: {source}", file.display()),
+            "a run's folder in reports/ holds one".to_owned(),
+        )
+    })?;
+    Repro::parse(&text).map_err(|error| {
+        let why = std::error::Error::source(&error).map_or(String::new(), |source| format!(": {source}"));
+        CommandError::usage(
+            format!("{}: {error}{why}", file.display()),
+            "docs/schemas/repro.schema.json describes every key".to_owned(),
+        )
+    })
+}

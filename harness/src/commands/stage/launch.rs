@@ -1,0 +1,260 @@
+//! Brings one stage up, step by step, and down again however far it got: binary, embedded AWS, backend, users, file.
+//! Each step is bounded; nothing here prints.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use verdict::domain::stage::Limits;
+use verdict::domain::stage::StageDescription;
+
+use super::backend;
+use super::backend::Version;
+use super::launch_error::LaunchError;
+use super::manual_files;
+use crate::adapters::embedded_stage::BackendFacts;
+use crate::adapters::embedded_stage::BackendSettings;
+use crate::adapters::embedded_stage::EmbeddedSettings;
+use crate::adapters::embedded_stage::EmbeddedStage;
+use crate::adapters::embedded_stage::env_file;
+use crate::adapters::embedded_stage::write_stage_file;
+use crate::adapters::guard::Guarded;
+use crate::adapters::poll::Pace;
+use crate::adapters::provision::ProvisionedUser;
+use crate::adapters::provision::provision;
+use crate::adapters::stage_process::BackendChoice;
+use crate::adapters::stage_process::StageLine;
+use crate::adapters::stage_process::StageRequest;
+use crate::commands::Context;
+use crate::config::root;
+
+/// How long a person has to start a backend in a debugger.
+const BY_HAND: Duration = Duration::from_mins(10);
+/// Users that are provisioned at once: enough to keep two cores busy.
+const CONCURRENCY: usize = 16;
+
+/// Variables of a backend.
+type Variables = BTreeMap<String, String>;
+
+/// A stage on its way up, or up.
+#[derive(Debug)]
+pub(super) struct Launch<'a> {
+    request: &'a StageRequest,
+    ctx: &'a Context,
+    embedded: Option<EmbeddedStage>,
+    backend: Option<Guarded>,
+}
+
+/// A backend that answers.
+struct Answering {
+    base_url: String,
+    version: Version,
+}
+
+impl<'a> Launch<'a> {
+    pub(super) fn new(request: &'a StageRequest, ctx: &'a Context) -> Self {
+        Self { request, ctx, embedded: None, backend: None }
+    }
+
+    /// Where the backend's output goes.
+    pub(super) fn backend_log(&self) -> PathBuf {
+        EmbeddedStage::backend_log(&self.request.run_dir)
+    }
+
+    /// The guarded backend, where there is one.
+    pub(super) fn backend_mut(&mut self) -> Option<&mut Guarded> {
+        self.backend.as_mut()
+    }
+
+    /// All the way to the `ready` line. After an error, or when this future is dropped, call [`stop`](Self::stop).
+    pub(super) async fn start(
+        &mut self,
+        mut note: impl FnMut(String),
+    ) -> Result<StageLine, LaunchError> {
+        let began = Instant::now();
+        let binary = self.binary().await?;
+        let built = Instant::now();
+        let manuals = manual_files(&self.request.root)
+            .map_err(|source| LaunchError::Fixtures { source })?;
+        self.start_embedded().await?;
+        let answering = match (binary, &self.request.backend) {
+            (Some(binary), _) => self.start_backend(binary).await?,
+            (None, BackendChoice::None { env_file }) => {
+                self.wait_for_a_person(env_file, &mut note).await?
+            }
+            (None, BackendChoice::Build { .. } | BackendChoice::Binary(_)) => {
+                return Err(LaunchError::NoBinary { path: PathBuf::new() });
+            }
+        };
+        self.check_defects(&answering.version)?;
+        let mut description = self.describe(answering)?;
+        let users = provision(&description, &manuals, &self.request.users, CONCURRENCY)
+            .await
+            .map_err(|source| LaunchError::Provision { source })?;
+        description.users = users.iter().map(ProvisionedUser::to_stage_user).collect();
+        let stage_file = self.write(&description)?;
+        let ms = |from: Instant, to: Instant| u64::try_from((to - from).as_millis()).unwrap_or(0);
+        Ok(StageLine::Ready {
+            stage_file,
+            description: Box::new(description),
+            ready_ms: ms(built, Instant::now()),
+            build_ms: ms(began, built),
+        })
+    }
+
+    /// Stops what was started, the backend first: it must not see its AWS go.
+    pub(super) async fn stop(&mut self) {
+        if let Some(backend) = self.backend.take() {
+            backend.stop().await;
+        }
+        if let Some(embedded) = self.embedded.take() {
+            embedded.stop().await;
+        }
+    }
+
+    async fn binary(&self) -> Result<Option<PathBuf>, LaunchError> {
+        let StageRequest { root, run_dir, .. } = self.request;
+        match &self.request.backend {
+            BackendChoice::Build { defects } => {
+                backend::build(self.ctx, root, run_dir, *defects).await.map(Some)
+            }
+            BackendChoice::Binary(path) => backend::named(path).map(Some),
+            BackendChoice::None { .. } => Ok(None),
+        }
+    }
+
+    async fn start_embedded(&mut self) -> Result<(), LaunchError> {
+        let settings = EmbeddedSettings {
+            root: self.request.root.clone(),
+            run_dir: self.request.run_dir.clone(),
+            seed: self.request.seed,
+            model_latency: self.request.model_latency,
+        };
+        let embedded = EmbeddedStage::start(&settings)
+            .await
+            .map_err(|source| LaunchError::Embedded { source })?;
+        self.embedded = Some(embedded);
+        Ok(())
+    }
+
+    async fn start_backend(&mut self, binary: PathBuf) -> Result<Answering, LaunchError> {
+        if let Some(address) = self.request.env.get("BIND_ADDRESS") {
+            backend::check_bind_address(address)?;
+        }
+        let variables = self.variables("127.0.0.1:0".to_owned(), root::passed_on())?;
+        let log = self.backend_log();
+        let places = (self.request.run_dir.as_path(), log.as_path());
+        let started = backend::start(self.ctx, &binary, variables, places).await?;
+        let guarded = self.backend.insert(started);
+        let base_url = backend::listening(guarded, &binary, &log).await?;
+        let version = tokio::select! {
+            exit = guarded.exited() => return Err(LaunchError::Ended { path: binary, exit }),
+            version = backend::version(&base_url, backend::pace()) => version,
+        };
+        match version {
+            Ok(version) => Ok(Answering { base_url, version }),
+            Err(expired) => Err(LaunchError::NotReady {
+                path: binary,
+                within: expired.within,
+                last_seen: expired.last_seen,
+            }),
+        }
+    }
+
+    async fn wait_for_a_person(
+        &self,
+        file: &Path,
+        note: &mut impl FnMut(String),
+    ) -> Result<Answering, LaunchError> {
+        let address = match self.request.env.get("BIND_ADDRESS") {
+            Some(address) => backend::check_bind_address(address)?,
+            None => backend::free_address()?,
+        };
+        let variables = self.variables(address.to_string(), Variables::new())?;
+        env_file(file, &variables)
+            .map_err(|source| LaunchError::EnvFile { path: file.to_path_buf(), source })?;
+        let base_url = format!("http://{address}");
+        note(format!(
+            "start the backend with the variables in {} (set -a; . {}); waiting up to {} min for {base_url}",
+            file.display(),
+            file.display(),
+            BY_HAND.as_secs() / 60
+        ));
+        match backend::version(&base_url, Pace::patient(BY_HAND)).await {
+            Ok(version) => Ok(Answering { base_url, version }),
+            Err(expired) => Err(LaunchError::NobodyStarted {
+                base_url,
+                within: expired.within,
+                last_seen: expired.last_seen,
+            }),
+        }
+    }
+
+    fn variables(
+        &self,
+        bind_address: String,
+        passed_on: Variables,
+    ) -> Result<Variables, LaunchError> {
+        let settings = BackendSettings {
+            bind_address,
+            limits: self.limits(),
+            defects: self.request.defects.clone(),
+            passed_on,
+            overrides: self.request.env.clone(),
+        };
+        self.embedded()?
+            .backend_environment(&settings)
+            .map_err(|source| LaunchError::Embedded { source })
+    }
+
+    /// What the backend will enforce: an override of a quota is one, too.
+    fn limits(&self) -> Limits {
+        let overridden = |name: &str, otherwise: u64| {
+            self.request.env.get(name).and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+        };
+        Limits {
+            daily_quota: overridden("DAILY_QUOTA", self.request.daily_quota),
+            monthly_quota: overridden("MONTHLY_QUOTA", self.request.monthly_quota),
+            rate_limit: None,
+            max_rate_per_s: None,
+            max_users: None,
+        }
+    }
+
+    /// A backend without the defects that were asked for would pass, and prove nothing.
+    fn check_defects(&self, version: &Version) -> Result<(), LaunchError> {
+        let missing = self.request.defects.iter().any(|name| !version.defects.contains(name));
+        if missing {
+            let reported = match version.defects.join(", ") {
+                none if none.is_empty() => "none".to_owned(),
+                some => some,
+            };
+            return Err(LaunchError::Defects { wanted: self.request.defects.join(", "), reported });
+        }
+        Ok(())
+    }
+
+    fn describe(&self, answering: Answering) -> Result<StageDescription, LaunchError> {
+        let facts = BackendFacts {
+            base_url: answering.base_url,
+            commit: answering.version.commit,
+            defects: answering.version.defects,
+            pid: self.backend.as_ref().map(Guarded::pid),
+            log: self.backend.as_ref().map(|_| self.backend_log()),
+            limits: self.limits(),
+        };
+        self.embedded()?.describe(facts).map_err(|source| LaunchError::Embedded { source })
+    }
+
+    fn embedded(&self) -> Result<&EmbeddedStage, LaunchError> {
+        self.embedded.as_ref().ok_or(LaunchError::NotStarted)
+    }
+
+    fn write(&self, description: &StageDescription) -> Result<PathBuf, LaunchError> {
+        let path = self.request.run_dir.join("stage.json");
+        write_stage_file(&path, description).map_err(|source| LaunchError::Describe { source })?;
+        Ok(path)
+    }
+}

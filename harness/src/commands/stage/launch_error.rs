@@ -1,0 +1,139 @@
+//! Why a stage did not come up, with what to do about it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::adapters::backend_build::BuildError;
+use crate::adapters::embedded_stage::EmbeddedError;
+use crate::adapters::embedded_stage::StageFileWriteError;
+use crate::adapters::guard::GuardStartError;
+use crate::adapters::guard::ProgramExit;
+use crate::adapters::provision::ProvisionError;
+use crate::adapters::stage_process::Refusal;
+use crate::config::fixtures::FixtureError;
+
+/// No stage.
+#[derive(Debug, Error)]
+pub(super) enum LaunchError {
+    #[error("cannot use the fixtures")]
+    Fixtures {
+        #[source]
+        source: FixtureError,
+    },
+    #[error("there is no backend")]
+    Build {
+        #[source]
+        source: BuildError,
+    },
+    #[error("there is no backend binary {path}")]
+    NoBinary { path: PathBuf },
+    #[error("cannot start the embedded AWS")]
+    Embedded {
+        #[source]
+        source: EmbeddedError,
+    },
+    #[error("the embedded AWS is not started yet")]
+    NotStarted,
+    #[error("BIND_ADDRESS {text:?} is no address with a port on this machine (127.0.0.0/8 or [::1])")]
+    BindAddress { text: String },
+    #[error("cannot listen on {address} for the backend")]
+    PortTaken {
+        address: SocketAddr,
+        #[source]
+        source: io::Error,
+    },
+    #[error("cannot write the backend's variables to {path}")]
+    EnvFile {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("cannot start the backend")]
+    Start {
+        #[source]
+        source: GuardStartError,
+    },
+    #[error("the backend {path} ended before it was ready ({exit})")]
+    Ended { path: PathBuf, exit: ProgramExit },
+    #[error("the backend {path} was not ready within {within:?}; last seen: {last_seen}")]
+    NotReady { path: PathBuf, within: Duration, last_seen: String },
+    #[error("no backend answered at {base_url}/health within {} min; last seen: {last_seen}", within.as_secs() / 60)]
+    NobodyStarted { base_url: String, within: Duration, last_seen: String },
+    #[error("the backend does not have the seeded defects {wanted}; it reports {reported}")]
+    Defects { wanted: String, reported: String },
+    #[error("cannot provision the stage's users")]
+    Provision {
+        #[source]
+        source: ProvisionError,
+    },
+    #[error("cannot write the stage description")]
+    Describe {
+        #[source]
+        source: StageFileWriteError,
+    },
+}
+
+impl LaunchError {
+    pub(super) fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Build { source: BuildError::NoCargo { .. } } => {
+                "name a backend that is built already: --backend-bin PATH"
+            }
+            Self::NoBinary { .. } => "--backend-bin takes the path of a built backend",
+            Self::PortTaken { .. } => "leave BIND_ADDRESS out to get a free port, or free this one",
+            Self::BindAddress { .. } => "for example BIND_ADDRESS=127.0.0.1:8080",
+            Self::Defects { .. } => {
+                "only the binary `server-defects` (cargo feature `defects`) has them"
+            }
+            Self::Ended { .. } | Self::NotReady { .. } => {
+                "is it Manuel's backend? it is configured by its environment (api.md, Configuration)"
+            }
+            Self::Fixtures { .. }
+            | Self::Build { .. }
+            | Self::Embedded { .. }
+            | Self::NotStarted
+            | Self::EnvFile { .. }
+            | Self::Start { .. }
+            | Self::NobodyStarted { .. }
+            | Self::Provision { .. }
+            | Self::Describe { .. } => return None,
+        };
+        Some(hint.to_owned())
+    }
+
+    pub(super) fn refusal(&self) -> Refusal {
+        match self {
+            Self::BindAddress { .. }
+            | Self::Provision { source: ProvisionError::UnknownManual { .. } } => Refusal::Usage,
+            Self::Fixtures { .. }
+            | Self::Build { .. }
+            | Self::NoBinary { .. }
+            | Self::Embedded { .. }
+            | Self::PortTaken { .. }
+            | Self::NotStarted
+            | Self::EnvFile { .. }
+            | Self::Start { .. }
+            | Self::Ended { .. }
+            | Self::NotReady { .. }
+            | Self::NobodyStarted { .. }
+            | Self::Defects { .. }
+            | Self::Provision { .. }
+            | Self::Describe { .. } => Refusal::Environment,
+        }
+    }
+
+    /// Whether the end of the backend's log says more.
+    pub(super) fn is_about_the_backend(&self) -> bool {
+        matches!(
+            self,
+            Self::Ended { .. }
+                | Self::NotReady { .. }
+                | Self::Defects { .. }
+                | Self::Provision { .. }
+        )
+    }
+}

@@ -1,0 +1,26 @@
+//! The JSON schemas of the files that a run reads and writes, as they are committed in `docs/schemas/`. The stage's is
+//! made where stage files are read (`config::stage_file`).
+
+use schemars::{Schema, schema_for};
+use verdict::domain::{
+    evidence::Evidence, profile::RawProfile, run::RunPlan, verdict::VerdictFile,
+};
+
+use crate::report::repro::Repro;
+
+/// File name and text of each schema. Keys are sorted: the same bytes on any machine.
+pub fn schemas() -> Vec<(&'static str, String)> {
+    vec![
+        ("plan.schema.json", text(schema_for!(RunPlan))),
+        ("evidence.schema.json", text(schema_for!(Evidence))),
+        ("verdict.schema.json", text(schema_for!(VerdictFile))),
+        ("repro.schema.json", text(schema_for!(Repro))),
+        ("profile.schema.json", text(schema_for!(RawProfile))),
+    ]
+}
+
+fn text(schema: Schema) -> String {
+    let mut value = schema.to_value();
+    value.sort_all_objects();
+    format!("{value:#}\n")
+}
