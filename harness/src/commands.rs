@@ -37,7 +37,7 @@ pub fn tools() -> BTreeMap<String, String> {
 /// A profile that cannot be used, as a person reads it: exit 2.
 pub fn bad_profile(error: ProfileFileError) -> CommandError {
     match error {
-        ProfileFileError::Bad(bad) => CommandError::BadFile(miette::Report::new(bad)),
+        ProfileFileError::Bad(bad) => CommandError::BadFile(miette::Report::new(*bad)),
         ProfileFileError::Unknown { .. } => CommandError::usage(error.to_string(), None),
         ProfileFileError::Read { .. } => {
             let hint = "is --root the project's root?".to_owned();

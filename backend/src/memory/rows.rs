@@ -149,13 +149,11 @@ impl ManualStore for MemoryRows {
     ) -> PortFuture<'a, Claim> {
         Box::pin(self.step(move |tables| {
             let key = (user.clone(), claim.key_hash.clone());
-            match tables.claims.get(&key).filter(|known| known.expires_at >= now) {
-                Some(known) => Claim::Known(known.clone()),
-                None => {
-                    tables.claims.insert(key, claim.clone());
-                    Claim::New
-                }
+            let known = tables.claims.get(&key).filter(|known| known.expires_at >= now).cloned();
+            if known.is_none() {
+                tables.claims.insert(key, claim.clone());
             }
+            known.map_or(Claim::New, Claim::Known)
         }))
     }
 }

@@ -1,1 +1,13 @@
-//! x
+//! Black-box tests of the backend: through the router with in-memory ports, through the real adapters against single
+//! replies of AWS, and of the `server` process. One binary; only `process` and `adapters` touch a port, on loopback.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "test binary")]
+
+mod adapters;
+mod authentication;
+mod contract;
+mod manuals;
+mod process;
+mod query;
+mod quota;
+mod signatures;
+mod world;

@@ -27,6 +27,7 @@ pub struct VersionAnswer {
 }
 
 /// `POST /api/query`.
+#[expect(clippy::struct_excessive_bools, reason = "the contract's own fields")]
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 pub struct QueryAnswer {
     pub answer: String,

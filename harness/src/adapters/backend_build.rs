@@ -131,8 +131,11 @@ pub async fn build(plan: BuildPlan) -> Result<PathBuf, BuildError> {
     if exit.code != Some(0) {
         return Err(BuildError::Failed { status: exit.to_string() });
     }
-    executable(&last_lines(&plan.log, 50), binary)
-        .ok_or_else(|| BuildError::NoArtifact { binary, log: plan.log.clone() })
+    let executable = executable(&last_lines(&plan.log, 50), binary)
+        .ok_or_else(|| BuildError::NoArtifact { binary, log: plan.log.clone() })?;
+    // Hundreds of kilobytes that say "fresh"; where it cannot be removed, it stays.
+    std::fs::remove_file(&plan.log).ok();
+    Ok(executable)
 }
 
 /// The binary's name.

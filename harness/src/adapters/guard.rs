@@ -16,6 +16,7 @@ use std::path::PathBuf;
 pub use client::GuardStartError;
 pub use client::Guarded;
 pub use client::GuardedCommand;
+pub use client::all_gone;
 pub use keep::GuardError;
 pub use keep::keep;
 pub use log_tail::last_lines;

@@ -76,6 +76,7 @@ pub enum WorkerError {
 
 /// Runs one plan to its end, or to the end of stdin.
 pub async fn run() -> Result<(), WorkerError> {
+    log_to_stderr();
     let mut lifeline = Lifeline::hold().map_err(WorkerError::Lifeline)?;
     let line = lifeline.line(PLAN_WITHIN).await.map_err(WorkerError::Lifeline)?;
     let plan: WorkerPlan = serde_json::from_str(&line).map_err(WorkerError::Plan)?;
@@ -94,6 +95,17 @@ pub async fn run() -> Result<(), WorkerError> {
     outcome.map_err(WorkerError::Attack)?;
     let done = engine.finish().map_err(WorkerError::Ledger)?;
     emit(&Evidence::Done(done)).map_err(WorkerError::Evidence)
+}
+
+/// stdout belongs to the evidence: with a logger of our own in place, goose sets none that writes there.
+fn log_to_stderr() {
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_max_level(tracing::Level::WARN);
+    if subscriber.try_init().is_err() {
+        tracing::warn!("another logger was set before");
+    }
 }
 
 /// What a worker that cannot go on says last.

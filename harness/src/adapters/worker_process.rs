@@ -59,7 +59,9 @@ pub enum WorkerStartError {
 pub enum WorkerLine {
     /// A line of evidence.
     Evidence(Evidence),
-    /// Something that is none.
+    /// A line that a library printed for people: no evidence, and no harm (goose says how many users it launched).
+    Chatter,
+    /// A line that should be evidence and is none.
     Rubbish(String),
     /// Nothing more will come; how the process ended.
     Ended(String),
@@ -123,6 +125,7 @@ impl WorkerProcess {
     /// The next thing it says. Safe to be cancelled.
     pub async fn next(&mut self) -> WorkerLine {
         match self.lines.next_line().await {
+            Ok(Some(line)) if !line.starts_with('{') => WorkerLine::Chatter,
             Ok(Some(line)) => match serde_json::from_str(&line) {
                 Ok(evidence) => WorkerLine::Evidence(evidence),
                 Err(_not_evidence) => WorkerLine::Rubbish(line),

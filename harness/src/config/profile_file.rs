@@ -45,7 +45,7 @@ pub enum ProfileFileError {
     },
     /// Something in the file is wrong.
     #[error(transparent)]
-    Bad(BadProfile),
+    Bad(Box<BadProfile>),
 }
 
 fn hint(near: Option<&String>) -> String {
@@ -111,7 +111,7 @@ pub fn read(root: &Path, name: &str) -> Result<Profile, ProfileFileError> {
 }
 
 /// A profile from its text; `file` is named in what is wrong.
-pub fn parse(file: &str, text: &str) -> Result<Profile, BadProfile> {
+pub fn parse(file: &str, text: &str) -> Result<Profile, Box<BadProfile>> {
     let raw: RawProfile = toml::from_str(text).map_err(|error| {
         let place = error.span().unwrap_or(0..1);
         bad(file, text, vec![(place, with_hint(error.message()))])
@@ -126,17 +126,17 @@ pub fn parse(file: &str, text: &str) -> Result<Profile, BadProfile> {
     })
 }
 
-fn bad(file: &str, text: &str, mut places: Vec<(Range<usize>, String)>) -> BadProfile {
+fn bad(file: &str, text: &str, mut places: Vec<(Range<usize>, String)>) -> Box<BadProfile> {
     places.sort_by_key(|(place, _)| place.start);
     let (start, first) =
         places.first().map_or((0, String::new()), |(place, what)| (place.start, what.clone()));
-    BadProfile {
+    Box::new(BadProfile {
         file: file.to_owned(),
         line: text.bytes().take(start).filter(|byte| *byte == b'\n').count() + 1,
         first,
         text: NamedSource::new(file, text.to_owned()),
         places,
-    }
+    })
 }
 
 /// serde names the unknown key and all known ones, in backquotes: the nearest is said first.
@@ -159,21 +159,23 @@ fn place(table: &DeTable<'_>, text: &str, error: &ProfileError) -> Option<Range<
     let (key, mut value) = table.iter().find(|(key, _)| key.get_ref().as_ref() == first)?;
     let mut place = key.span();
     for key in keys {
-        match value.get_ref() {
-            DeValue::Table(table) => {
-                let Some((found, next)) = table.iter().find(|(k, _)| k.get_ref().as_ref() == key) else {
-                    break;
-                };
-                place = found.span();
-                value = next;
-            }
+        let next = match value.get_ref() {
+            DeValue::Table(table) => table
+                .iter()
+                .find(|(known, _)| known.get_ref().as_ref() == key)
+                .map(|(known, next)| (known.span(), next)),
             DeValue::Array(items) => {
-                let Some(next) = key.parse::<usize>().ok().and_then(|i| items.get(i)) else { break };
-                place = next.span();
-                value = next;
+                let item = key.parse::<usize>().ok().and_then(|index| items.get(index));
+                item.map(|item| (item.span(), item))
             }
-            _ => break,
-        }
+            DeValue::String(_)
+            | DeValue::Integer(_)
+            | DeValue::Float(_)
+            | DeValue::Boolean(_)
+            | DeValue::Datetime(_) => None,
+        };
+        let Some(next) = next else { break };
+        (place, value) = next;
     }
     if let Some((at, len)) = error.within {
         let literal = value.span();

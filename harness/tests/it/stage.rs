@@ -61,18 +61,17 @@ impl Harness {
 
     async fn line(&mut self) -> String {
         let line = timeout(PATIENCE, self.lines.next_line()).await.expect("a line in time");
-        match line.unwrap() {
-            Some(line) => line,
-            None => {
-                let (status, stderr) = self.ended().await;
-                panic!("no line: {status}\n{stderr}")
-            }
+        let line = line.unwrap();
+        if line.is_none() {
+            let (status, stderr) = self.ended().await;
+            assert!(line.is_some(), "no line: {status}\n{stderr}");
         }
+        line.unwrap()
     }
 
     async fn json(&mut self) -> Value {
         let line = self.line().await;
-        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
+        serde_json::from_str(&line).expect(&line)
     }
 
     fn signal(&self, signal: Signal) {
@@ -111,9 +110,7 @@ async fn nothing_left(marker: &Path) {
         let left = processes_of(marker);
         if left.is_empty() { ControlFlow::Break(()) } else { ControlFlow::Continue(left) }
     });
-    if let Err(expired) = gone.await {
-        panic!("left after {ORPHAN:?}: {:?}", expired.last_seen);
-    }
+    gone.await.expect("nothing is left");
 }
 
 fn script(folder: &Path, text: &str) -> PathBuf {

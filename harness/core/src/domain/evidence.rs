@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 use crate::domain::{
     histogram::LatencyHistogram,
@@ -103,6 +103,7 @@ pub struct Series {
     /// Answers from the cache.
     pub cache_hits: u64,
     /// HTTP status → how many; 0 where there was none.
+    #[serde(deserialize_with = "statuses")]
     pub statuses: BTreeMap<u16, u64>,
 }
 
@@ -233,4 +234,17 @@ pub struct Done {
     pub unscheduled: u64,
     /// SHA-256 of the request ledger, in hex.
     pub ledger_sha256: String,
+}
+
+/// Keys of a JSON object are text, and inside a tagged enum `serde` does not turn them back into numbers by itself.
+fn statuses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<u16, u64>, D::Error> {
+    let by_text = BTreeMap::<String, u64>::deserialize(deserializer)?;
+    let parsed = by_text.into_iter().map(|(status, count)| {
+        let number = status.parse::<u16>();
+        Ok((
+            number.map_err(|error| D::Error::custom(format!("status `{status}`: {error}")))?,
+            count,
+        ))
+    });
+    parsed.collect()
 }

@@ -148,11 +148,11 @@ fn measure(plan: &RunPlan, seen: &Seen, objective: &Objective) -> Measured {
         Metric::CacheHits => cache_hits(plan, seen, objective),
         Metric::OfferedError => {
             let done = seen.done.as_ref().filter(|done| done.started > 1);
-            let error = done.map(|done| {
+            let (off, span, n) = done.map_or((0, 0, 0), |done| {
                 let off = done.sent_span_us.abs_diff(done.scheduled_span_us);
-                off.saturating_mul(1_000_000) / done.scheduled_span_us.max(1)
+                (off, done.scheduled_span_us, done.started)
             });
-            exact(error, done.map_or(0, |done| done.started), 2, objective)
+            ratio(off, span, PPM, n, objective)
         }
         Metric::Rss | Metric::Cpu | Metric::Fds | Metric::Threads => {
             resource(plan, seen, objective)

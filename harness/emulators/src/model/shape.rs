@@ -9,7 +9,6 @@ use crate::model::ModelError;
 
 /// A shape or a member, as it stands in the file.
 #[derive(Debug, serde::Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "the file's format")]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Shape {
     #[serde(rename = "type")]

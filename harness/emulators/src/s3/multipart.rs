@@ -312,7 +312,7 @@ fn chosen<'a>(upload: &'a Upload, named: &[CompletedPart]) -> S3Result<Vec<&'a U
     };
     let mut parts = Vec::with_capacity(named.len());
     let mut before = 0;
-    for (index, name) in named.iter().enumerate() {
+    for name in named {
         let number = name.part_number.ok_or_else(invalid)?;
         if number <= before {
             return Err(s3_error!(
@@ -326,13 +326,14 @@ fn chosen<'a>(upload: &'a Upload, named: &[CompletedPart]) -> S3Result<Vec<&'a U
         if etag != Some(hex::encode(part.md5).as_str()) {
             return Err(invalid());
         }
-        if index + 1 < named.len() && part.body.len() < MIN_PART {
-            return Err(s3_error!(
-                EntityTooSmall,
-                "Your proposed upload is smaller than the minimum allowed size"
-            ));
-        }
         parts.push(part);
+    }
+    let all_but_last = parts.iter().take(parts.len().saturating_sub(1));
+    if all_but_last.into_iter().any(|part| part.body.len() < MIN_PART) {
+        return Err(s3_error!(
+            EntityTooSmall,
+            "Your proposed upload is smaller than the minimum allowed size"
+        ));
     }
     Ok(parts)
 }

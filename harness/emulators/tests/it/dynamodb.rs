@@ -1,6 +1,7 @@
 //! DynamoDB: the probes that an emulator must pass, and what our hop adds.
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
@@ -88,9 +89,8 @@ async fn a_cancelled_transaction_tells_why_and_leaves_nothing() {
         .await
         .unwrap_err()
         .into_service_error();
-    let cancelled = match error {
-        aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError::TransactionCanceledException(cancelled) => cancelled,
-        other => panic!("{other:?}"),
+    let TransactWriteItemsError::TransactionCanceledException(cancelled) = error else {
+        panic!("{error:?}")
     };
     let codes: Vec<_> =
         cancelled.cancellation_reasons().iter().map(|reason| reason.code().unwrap()).collect();

@@ -117,5 +117,5 @@ async fn updates_per_second() {
     let took = elapsed();
     let stats = stage.stats().await;
     println!("{REQUESTS} updates in {took:?}; {}", stats["services"]["dynamodb"]);
-    assert!(took < Duration::from_secs(60), "{took:?}");
+    assert!(took < Duration::from_mins(1), "{took:?}");
 }

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use nix::sys::signal::killpg;
+use nix::sys::wait::WaitPidFlag;
+use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
 use thiserror::Error;
 use tokio::io::AsyncBufReadExt as _;
@@ -22,6 +25,8 @@ use tokio::time::timeout;
 
 use super::GuardLine;
 use super::ProgramExit;
+use crate::adapters::poll;
+use crate::adapters::poll::Pace;
 
 /// A guard that has not said anything by then is broken: it starts one process.
 const START: Duration = Duration::from_secs(5);
@@ -164,6 +169,17 @@ impl Guarded {
             killpg(Pid::from_raw(group), Signal::SIGKILL).ok();
         }
     }
+}
+
+/// Waits, at most 5 s, until this process has no child any more: guards whose [`Guarded`] was dropped, with a start that
+/// was cancelled, are still ending their programs. Whether that was reached.
+pub async fn all_gone() -> bool {
+    poll::until(Pace::quick(STOP), (), async || match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
+        Err(_no_child) => ControlFlow::Break(()),
+        Ok(_alive_or_reaped) => ControlFlow::Continue(()),
+    })
+    .await
+    .is_ok()
 }
 
 /// The next line that is one of the guard's; none at the end. Cancel-safe, as `next_line` is.

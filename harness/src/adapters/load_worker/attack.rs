@@ -130,7 +130,6 @@ async fn attack(
     // All users at once: a journey waits for the start of its stage by itself.
     configuration.increase_rate = Some(users.to_string());
     configuration.no_telnet = true;
-    configuration.no_websocket = true;
     configuration.no_print_metrics = true;
     configuration.no_error_summary = true;
     configuration.quiet = 2;

@@ -114,6 +114,7 @@ impl Drive<'_> {
             };
             match happened {
                 Happened::Said(WorkerLine::Evidence(evidence)) => self.said(evidence)?,
+                Happened::Said(WorkerLine::Chatter) => {}
                 Happened::Said(WorkerLine::Rubbish(line)) => {
                     let detail = format!("it said something that is no evidence: {line}");
                     self.log.append(Evidence::WorkerLost(Lost { detail }))?;

@@ -61,7 +61,7 @@ pub(super) enum LaunchError {
     Ended { path: PathBuf, exit: ProgramExit },
     #[error("the backend {path} was not ready within {within:?}; last seen: {last_seen}")]
     NotReady { path: PathBuf, within: Duration, last_seen: String },
-    #[error("no backend answered at {base_url}/health within {} min; last seen: {last_seen}", within.as_secs() / 60)]
+    #[error("no backend answered at {base_url}/version within {} min; last seen: {last_seen}", within.as_secs() / 60)]
     NobodyStarted { base_url: String, within: Duration, last_seen: String },
     #[error("the backend does not have the seeded defects {wanted}; it reports {reported}")]
     Defects { wanted: String, reported: String },

@@ -12,6 +12,8 @@ use super::launch::Launch;
 use super::launch_error::LaunchError;
 use crate::adapters::embedded_stage::clock;
 use crate::adapters::guard::Guarded;
+use crate::adapters::guard::ProgramExit;
+use crate::adapters::guard::all_gone;
 use crate::adapters::guard::last_lines;
 use crate::adapters::lifeline::Lifeline;
 use crate::adapters::stage_process::BackendExit;
@@ -71,6 +73,8 @@ pub async fn process(ctx: &Context) -> Result<Exit, CommandError> {
         None => Exit::Interrupted,
     };
     launch.stop().await;
+    // Only now is "stopped" true of what a cancelled start had begun.
+    all_gone().await;
     say(&StageLine::Stopped);
     Ok(exit)
 }
@@ -92,7 +96,7 @@ async fn hold(launch: &mut Launch<'_>, lifeline: &mut Lifeline) {
     }
 }
 
-async fn exited(backend: Option<&mut Guarded>) -> crate::adapters::guard::ProgramExit {
+async fn exited(backend: Option<&mut Guarded>) -> ProgramExit {
     match backend {
         Some(backend) => backend.exited().await,
         None => std::future::pending().await,

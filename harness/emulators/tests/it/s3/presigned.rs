@@ -9,7 +9,7 @@ use crate::stage::{Stage, wall};
 fn quarter_hour(start: SystemTime) -> PresigningConfig {
     PresigningConfig::builder()
         .start_time(start)
-        .expires_in(Duration::from_secs(900))
+        .expires_in(Duration::from_mins(15))
         .build()
         .unwrap()
 }
@@ -48,7 +48,7 @@ async fn a_url_of_the_test_clocks_past_is_good_by_the_test_clock() {
     let put = client.put_object().bucket(&bucket).key("a").body(ByteStream::from_static(b"x"));
     put.send().await.unwrap();
     stage.move_clock(-3600 * 1000).await;
-    let start = wall() - Duration::from_secs(3600);
+    let start = wall() - Duration::from_hours(1);
     let get = client.get_object().bucket(&bucket).key("a").presigned(quarter_hour(start));
     let get = get.await.unwrap();
     let fetched = stage.http.get(get.uri()).send().await.unwrap();

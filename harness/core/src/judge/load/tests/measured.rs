@@ -196,7 +196,8 @@ fn the_offered_rate_is_compared_with_the_schedule() {
         (result.observed.unwrap(), result.status)
     };
     assert_eq!(of(10_010_000), (1_000, Status::Held));
-    assert_eq!(of(9_989_999), (1_000, Status::Broken));
+    assert_eq!(of(9_990_000), (1_000, Status::Held));
+    assert_eq!(of(9_989_999), (1_001, Status::Broken));
     assert_eq!(of(10_010_010), (1_001, Status::Broken));
 }
 

@@ -90,6 +90,7 @@ fn a_burst_or_a_journey_over_the_rate_limit_is_named() {
     // 12 s of a step a second, every sixth a sign-in: 10 requests in any 12 s.
     let mut journeys = raw(10, 10.0, 10);
     journeys.stages.push(closed("journeys", 1, 1_000, 60));
+    journeys.users = 100;
     assert!(planned(journeys.clone(), &rate_limited(10, 12)).is_ok());
     let refused = planned(journeys, &rate_limited(9, 12)).unwrap_err();
     let user = "journey-journeys-0".to_owned();
