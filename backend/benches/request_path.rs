@@ -1,1 +1,87 @@
-fn main() {}
+//! What every request pays before anything is asked of AWS: checking a token, checking a signature, reading and writing
+//! JSON.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair};
+use backend::auth::jwks::KeyCache;
+use backend::auth::jwt::{Expected, verify};
+use backend::domain::cost::JsonDecimal;
+use backend::domain::signature::{Signed, matches, sign};
+use backend::memory::MemoryWorld;
+use backend::ports::PublicKey;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use criterion::{Criterion, criterion_group, criterion_main};
+use rust_decimal::Decimal;
+use serde_json::{Value, json};
+
+const EXPECTED: Expected<'static> =
+    Expected { issuer: "https://pool", client_id: "client", now: 1000 };
+
+/// A token and the cache that knows its key.
+fn signed_token() -> Option<(String, KeyCache)> {
+    let key = RsaKeyPair::generate(KeySize::Rsa2048).ok()?;
+    let public = key.public_key();
+    let text = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+    let world = MemoryWorld::default();
+    world.jwks.hold(vec![PublicKey {
+        kid: "k".to_owned(),
+        n: text(public.modulus().big_endian_without_leading_zero()),
+        e: text(public.exponent().big_endian_without_leading_zero()),
+    }]);
+    let claims = json!({ "sub": "user", "iss": "https://pool", "token_use": "access",
+        "client_id": "client", "exp": 2000 });
+    let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let signed = format!("{}.{}", part(json!({ "alg": "RS256", "kid": "k" })), part(claims));
+    let mut signature = vec![0; key.public_modulus_len()];
+    key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature).ok()?;
+    let cache = KeyCache::new(Arc::clone(&world.jwks) as _);
+    Some((format!("{signed}.{}", text(&signature)), cache))
+}
+
+fn token(criterion: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let (Ok(runtime), Some((token, keys))) = (runtime, signed_token()) else { return };
+    criterion.bench_function("verify a token", |bencher| {
+        bencher.iter(|| runtime.block_on(verify(black_box(&token), &keys, EXPECTED)).is_ok());
+    });
+}
+
+fn signature(criterion: &mut Criterion) {
+    let body = vec![b'x'; 64 * 1024];
+    let signed = Signed {
+        timestamp: "1700000000",
+        method: "POST",
+        path: "/api/manuals/upload",
+        body: &body,
+    };
+    let given = sign(b"key", signed);
+    criterion.bench_function("check a signature over 64 KiB", |bencher| {
+        bencher.iter(|| matches(&given, sign(b"key", black_box(signed))));
+    });
+}
+
+fn answer_json(criterion: &mut Criterion) {
+    let chunk = "Hold the button for ten seconds until the lamp is green. ".repeat(20);
+    let source = json!({ "manual_id": "m", "manual_name": "n", "page_number": 3,
+        "chunk_text": chunk, "score": 0.5 });
+    let body = json!({ "question": "How do I reset the router?", "sources": vec![source; 5] });
+    let text = body.to_string();
+    criterion.bench_function("read and write an answer's JSON", |bencher| {
+        bencher.iter(|| {
+            let parsed: Result<Value, _> = serde_json::from_str(black_box(&text));
+            parsed.map(|value| value.to_string().len())
+        });
+    });
+    let cost = JsonDecimal(Decimal::new(375, 8));
+    criterion.bench_function("write a cost", |bencher| {
+        bencher.iter(|| serde_json::to_string(black_box(&cost)));
+    });
+}
+
+criterion_group!(benches, token, signature, answer_json);
+criterion_main!(benches);

@@ -104,6 +104,12 @@ impl Deadline {
         Self(self.0.checked_sub(margin).unwrap_or(self.0))
     }
 
+    /// The same deadline, `margin` later.
+    #[must_use]
+    pub fn later_by(self, margin: Duration) -> Self {
+        Self(self.0.checked_add(margin).unwrap_or(self.0))
+    }
+
     /// What is left; zero when it passed.
     pub fn remaining(self) -> Duration {
         self.0.saturating_duration_since(clock::monotonic())
@@ -161,7 +167,7 @@ impl Drop for OpenWait<'_> {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = false)]
+    #[tokio::test]
     async fn overlapping_waits_are_counted_once() {
         let context = Arc::new(RequestContext::new(TraceParent::fresh(), Duration::from_secs(5)));
         let wait = || dependency(clock::pause(Duration::from_millis(60)));

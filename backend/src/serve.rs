@@ -15,13 +15,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use crate::aws::clients;
 use crate::clock::{self, Clock};
 use crate::config::{Config, ConfigErrors, Environment, environment};
-use crate::context::RequestContext;
-use crate::domain::trace::TraceParent;
+use crate::context::Deadline;
 use crate::http::{Peer, router};
 use crate::state::App;
 use crate::{COMMIT, VERSION, defects, logging};
@@ -35,8 +35,12 @@ const EXIT_FAILED: u8 = 1;
 /// How long requests in flight may take after the signal to stop.
 const DRAIN_WITHIN: Duration = Duration::from_secs(10);
 
-/// How long a client may take to send a request's head.
-const HEAD_WITHIN: Duration = Duration::from_secs(10);
+/// How long a connection may be idle, and how long a client may take to send a request's head: longer than clients keep
+/// idle connections, so that it is they who close them.
+const HEAD_WITHIN: Duration = Duration::from_secs(100);
+
+/// What tasks may take after the last connection is closed.
+const TASKS_WITHIN: Duration = Duration::from_secs(1);
 
 /// Connections at once; more wait in the kernel's queue.
 const CONNECTIONS_MAX: usize = 4096;
@@ -124,7 +128,7 @@ async fn serve_until_signal(config: Config) -> Result<(), ServeError> {
     let bind = |source| ServeError::Bind { address, source };
     let listener = TcpListener::bind(address).await.map_err(bind)?;
     let bound = listener.local_addr().map_err(bind)?;
-    let stop = stop_signal()?;
+    let signals = signals()?;
 
     let clock = config.test_hooks.clock_file.as_deref().map_or(Clock::System, Clock::following);
     let sdk = clients::sdk_config(&config).await;
@@ -140,49 +144,79 @@ async fn serve_until_signal(config: Config) -> Result<(), ServeError> {
     );
 
     let mut background = JoinSet::new();
-    let indexing = Arc::clone(&app.indexing).run(stop.clone());
-    let context = RequestContext::new(TraceParent::fresh(), DRAIN_WITHIN);
-    background.spawn(Arc::new(context).scope(indexing));
-    accept(&listener, router(app.clone()), &stop).await;
+    background.spawn(Arc::clone(&app.indexing).run(signals.stop.clone()));
+    let (connections, graceful) = accept(&listener, router(app.clone()), &signals.stop).await;
     drop(listener);
-
-    app.tasks.close();
-    let settled = async {
-        app.tasks.wait().await;
-        while background.join_next().await.is_some() {}
-    };
-    if tokio::time::timeout(DRAIN_WITHIN, settled).await.is_err() {
-        tracing::warn!(message = "stopped with work unfinished", tasks = app.tasks.len());
+    tracing::info!(message = "stopping", connections = connections.len());
+    tokio::select! {
+        () = drain(&app, connections, graceful, background) => {}
+        () = signals.abandon.cancelled() => tracing::warn!(message = "stopped by a second signal"),
     }
     tracing::info!(message = "stopped");
     Ok(())
 }
 
-/// Cancelled by the first SIGTERM or SIGINT; the default of the process comes back after it, so a second one kills.
-fn stop_signal() -> Result<CancellationToken, ServeError> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signals)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signals)?;
-    let stop = CancellationToken::new();
-    let stopping = stop.clone();
-    let watcher = tokio_util::task::TaskTracker::new();
-    watcher.spawn(async move {
-        tokio::select! {
-            _received = terminate.recv() => {}
-            _received = interrupt.recv() => {}
-        }
-        stopping.cancel();
-    });
-    Ok(stop)
+/// Lets what is in flight finish, within a bound.
+async fn drain(
+    app: &App,
+    mut connections: JoinSet<()>,
+    graceful: GracefulShutdown,
+    mut background: JoinSet<()>,
+) {
+    let deadline = Deadline::after(DRAIN_WITHIN);
+    if deadline.bound(graceful.shutdown()).await.is_err() {
+        tracing::warn!(message = "connections cut", connections = connections.len());
+    }
+    connections.shutdown().await;
+    app.tasks.close();
+    let settled = async {
+        app.tasks.wait().await;
+        while background.join_next().await.is_some() {}
+    };
+    // What connections left over gets a moment even when they took all of the time.
+    if deadline.later_by(TASKS_WITHIN).bound(settled).await.is_err() {
+        tracing::warn!(message = "stopped with work unfinished", tasks = app.tasks.len());
+    }
 }
 
-/// Takes connections until told to stop, then lets those that are open finish.
-async fn accept(listener: &TcpListener, router: Router, stop: &CancellationToken) {
+/// What SIGTERM and SIGINT cancel.
+struct Signals {
+    /// By the first: no new connection, finish what is in flight.
+    stop: CancellationToken,
+    /// By the second: do not wait for it.
+    abandon: CancellationToken,
+}
+
+fn signals() -> Result<Signals, ServeError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signals)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signals)?;
+    let signals = Signals { stop: CancellationToken::new(), abandon: CancellationToken::new() };
+    let tokens = [signals.stop.clone(), signals.abandon.clone()];
+    // Lives as long as the runtime: it only waits.
+    TaskTracker::new().spawn(async move {
+        for token in tokens {
+            tokio::select! {
+                _received = terminate.recv() => {}
+                _received = interrupt.recv() => {}
+            }
+            token.cancel();
+        }
+    });
+    Ok(signals)
+}
+
+/// Takes connections until told to stop; gives those that are open.
+async fn accept(
+    listener: &TcpListener,
+    router: Router,
+    stop: &CancellationToken,
+) -> (JoinSet<()>, GracefulShutdown) {
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     loop {
         let taken = tokio::select! {
-            () = stop.cancelled() => break,
+            () = stop.cancelled() => return (connections, graceful),
             Some(_ended) = connections.join_next() => continue,
             taken = take(listener, &room) => taken,
         };
@@ -203,11 +237,6 @@ async fn accept(listener: &TcpListener, router: Router, stop: &CancellationToken
             }
         });
     }
-    tracing::info!(message = "stopping", connections = connections.len());
-    if tokio::time::timeout(DRAIN_WITHIN, graceful.shutdown()).await.is_err() {
-        tracing::warn!(message = "connections cut", connections = connections.len());
-    }
-    connections.shutdown().await;
 }
 
 type Taken = (TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit);

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::conflict;
 use crate::app::error::{AppError, AppResult};
 use crate::clock::Clock;
-use crate::context::Deadline;
+use crate::context::{Deadline, RequestContext};
 use crate::domain::ingestion::{IndexRun, Outcome, Work, outcome_of};
 use crate::ports::{Indexer, IngestionStore, Started};
 
@@ -105,7 +105,10 @@ impl Indexing {
             let _only = self.one_round.lock().await;
             self.round(deadline).await
         };
-        let outcome = deadline.bound(round).await.map_err(AppError::Deadline).flatten();
+        // A trace of its own: nobody asked for this round.
+        let context = Arc::new(RequestContext::new(TraceParent::fresh(), ROUND_WITHIN));
+        let bounded = context.scope(deadline.bound(round));
+        let outcome = bounded.await.map_err(AppError::Deadline).flatten();
         match outcome {
             Ok(round) => Some(round),
             Err(error) => {

@@ -11,7 +11,7 @@ use crate::app::caller::Caller;
 use crate::app::conflict;
 use crate::app::error::{AppError, AppResult};
 use crate::clock::Clock;
-use crate::context::Deadline;
+use crate::context::{self, Deadline};
 use crate::defects::{self, Defect};
 use crate::domain::quota::{
     Charge, Period, QuotaLimits, Reservation, UsageSnapshot, day_of, month_of, seconds_to_reset,
@@ -113,20 +113,19 @@ impl QuotaKeeper {
         }
     }
 
-    /// Whether anything was given back, so that a full counter may have room again.
+    /// Whether anything had expired, so that a full counter may have room again.
     async fn heal_before_refusing(&self, caller: &Caller) -> AppResult<bool> {
         let now = self.clock.now();
         let snapshot = self.snapshot(&caller.user, &day_of(now), caller.deadline).await?;
         self.heal(&snapshot.expired(now), caller.deadline).await
     }
 
+    /// Gives back what expired; whether there was anything, be it that another caller was faster.
     async fn heal(&self, expired: &[Reservation], deadline: Deadline) -> AppResult<bool> {
-        let mut healed = false;
         for held in expired {
-            let settled = conflict::resolve(deadline, || self.store.give_back(held)).await?;
-            healed |= settled == Settled::Now;
+            conflict::resolve(deadline, || self.store.give_back(held)).await?;
         }
-        Ok(healed)
+        Ok(!expired.is_empty())
     }
 
     async fn snapshot(
@@ -173,7 +172,8 @@ impl Held {
         match conflict::resolve(deadline, step).await {
             Ok(_settled) => self.reservation = None,
             Err(error) => {
-                tracing::warn!(message = "reservation not given back yet", error = %error);
+                let cause = crate::logging::chain(&error);
+                tracing::warn!(message = "reservation not given back yet", cause);
             }
         }
     }
@@ -187,12 +187,18 @@ impl Drop for Held {
         }
         let store = Arc::clone(&self.keeper.store);
         let charge = self.charge;
-        self.keeper.tasks.spawn(async move {
+        let undoing = async move {
             let undone = undo(store.as_ref(), &reservation, charge).await;
             if let Err(error) = undone {
-                tracing::warn!(message = "reservation left to expiry", error = %error);
+                let cause = crate::logging::chain(&error);
+                tracing::warn!(message = "reservation left to expiry", cause);
             }
-        });
+        };
+        // The request's trace goes on in what is done for it.
+        match context::current() {
+            Some(context) => self.keeper.tasks.spawn(context.scope(undoing)),
+            None => self.keeper.tasks.spawn(undoing),
+        };
     }
 }
 

@@ -38,8 +38,7 @@ async fn a_valid_token_gets_in_and_tampered_ones_do_not() {
     let (header, _) = signed.split_once('.').unwrap();
     let mut others = claims.clone();
     others["sub"] = json!("somebody-else");
-    let swapped =
-        format!("{header}.{}.{signature}", URL_SAFE_NO_PAD.encode(others.to_string()));
+    let swapped = format!("{header}.{}.{signature}", URL_SAFE_NO_PAD.encode(others.to_string()));
     let hs256 = {
         // The classic confusion: HMAC with the public key's text as the secret.
         let head = URL_SAFE_NO_PAD.encode(json!({ "alg": "HS256", "kid": KID }).to_string());

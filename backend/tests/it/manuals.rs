@@ -116,7 +116,11 @@ async fn an_upload_that_broke_half_way_is_finished_by_its_repetition() {
     let body = upload_body("a.md", "text/markdown", b"# text");
     world.ports.files.trouble.set(Some(Trouble::LosesReplies));
     assert_eq!(with_key(&world, "key-1", &body).await.code(), "files_unavailable");
-    assert_eq!(world.get(ANNA, "/api/manuals").await.json()["count"], 0, "no row before its object");
+    assert_eq!(
+        world.get(ANNA, "/api/manuals").await.json()["count"],
+        0,
+        "no row before its object"
+    );
     world.ports.files.trouble.set(None);
     let finished = with_key(&world, "key-1", &body).await;
     assert_eq!(finished.status.as_u16(), 201);
@@ -145,9 +149,11 @@ async fn lists_page_through_everything_with_one_call_a_page() {
     }
     names.sort();
     assert_eq!(names, ["0.md", "1.md", "2.md", "3.md", "4.md"]);
-    for (query, code) in
-        [("limit=0", "limit_invalid"), ("limit=101", "limit_invalid"), ("cursor=x", "cursor_invalid")]
-    {
+    for (query, code) in [
+        ("limit=0", "limit_invalid"),
+        ("limit=101", "limit_invalid"),
+        ("cursor=x", "cursor_invalid"),
+    ] {
         assert_eq!(world.get(ANNA, &format!("/api/manuals?{query}")).await.code(), code);
     }
     world.ports.rows.trouble.set(Some(Trouble::Fails(PortErrorKind::Unavailable)));

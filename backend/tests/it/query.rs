@@ -146,7 +146,7 @@ async fn a_failure_on_the_way_is_told_without_its_cause_and_given_back() {
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn the_deadline_ends_a_call_that_hangs_and_gives_it_back() {
     let world = World::with(&[("REQUEST_DEADLINE_MS", "1000")]);
     world.ports.search.hold(vec![passage(ANNA, "router", 3)]);
@@ -161,7 +161,8 @@ async fn a_client_that_goes_away_is_not_charged() {
     let world = World::new();
     world.ports.search.hold(vec![passage(ANNA, "router", 3)]);
     world.ports.model.trouble.set(Some(Trouble::Hangs));
-    let asking = tokio::time::timeout(std::time::Duration::from_millis(50), world.ask(ANNA, "What?"));
+    let asking =
+        tokio::time::timeout(std::time::Duration::from_millis(50), world.ask(ANNA, "What?"));
     assert!(asking.await.is_err());
     world.settle().await;
     assert_eq!(world.figures(ANNA), (0, 0, 0, 0));

@@ -38,7 +38,10 @@ async fn racing_calls_never_pass_the_limit() {
     let answered = answers.iter().filter(|answer| answer.status.as_u16() == 200).count();
     assert_eq!(answered, 7);
     for refused in answers.iter().filter(|answer| answer.status.as_u16() != 200) {
-        assert_eq!((refused.status.as_u16(), refused.code().as_str()), (429, "daily_quota_exceeded"));
+        assert_eq!(
+            (refused.status.as_u16(), refused.code().as_str()),
+            (429, "daily_quota_exceeded")
+        );
         assert_eq!(refused.header("retry-after"), "43200", "noon to midnight");
     }
     assert_eq!(world.figures(ANNA), (7, 7, 7, 0));
@@ -86,7 +89,10 @@ async fn usage_and_quota_are_what_was_answered() {
     let usage = world.get(ANNA, "/api/user/usage?days=2").await.json();
     assert_eq!((&usage["daily_used"], &usage["monthly_used"]), (&json!(2), &json!(3)));
     let days = usage["days"].as_array().unwrap();
-    assert_eq!((days.len(), &days[0]["date"], &days[0]["queries"]), (2, &json!("2026-11-15"), &json!(1)));
+    assert_eq!(
+        (days.len(), &days[0]["date"], &days[0]["queries"]),
+        (2, &json!("2026-11-15"), &json!(1))
+    );
     assert!((days[0]["cost"].as_f64().unwrap() - cost).abs() < 1e-12);
     let today = world.get(ANNA, "/api/user/usage?days=1").await.json();
     assert_eq!(today["days"].as_array().unwrap().len(), 1);
@@ -98,7 +104,11 @@ async fn usage_and_quota_are_what_was_answered() {
     );
     for bad in ["0", "91", "x", "-1"] {
         let answer = world.get(ANNA, &format!("/api/user/usage?days={bad}")).await;
-        assert_eq!((answer.status.as_u16(), answer.code().as_str()), (400, "days_invalid"), "{bad}");
+        assert_eq!(
+            (answer.status.as_u16(), answer.code().as_str()),
+            (400, "days_invalid"),
+            "{bad}"
+        );
     }
 }
 
@@ -121,11 +131,14 @@ async fn reading_the_quota_heals_too() {
     let world = World::new();
     world.ports.quota.leave_behind(&left_behind("crashed", NOON_S - 1));
     let quota = world.get(ANNA, "/api/user/quota").await.json();
-    assert_eq!((&quota["daily_remaining"], &quota["monthly_remaining"]), (&json!(50), &json!(1000)));
+    assert_eq!(
+        (&quota["daily_remaining"], &quota["monthly_remaining"]),
+        (&json!(50), &json!(1000))
+    );
     assert_eq!(world.figures(ANNA), (0, 0, 0, 0));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn lost_replies_never_charge_what_was_not_answered() {
     let world = World::new();
     world.ports.search.hold(vec![passage(ANNA, "router", 3)]);
@@ -157,8 +170,7 @@ async fn a_booking_whose_reply_is_lost_is_undone_by_its_receipt() {
     tasks.close();
     tasks.wait().await;
     let now = Clock::System.now();
-    let (day, month) =
-        (backend::domain::quota::day_of(now), backend::domain::quota::month_of(now));
+    let (day, month) = (backend::domain::quota::day_of(now), backend::domain::quota::month_of(now));
     assert_eq!(store.figures(&caller.user, &day, &month), (0, 0, 0, 0));
 }
 

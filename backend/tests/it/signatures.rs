@@ -1,10 +1,10 @@
 //! Calls that change state: signed by our key, just now, once.
 
+use axum::body::Body;
 use backend::domain::signature::{Signed, sign, sign_legacy};
 use backend::memory::Trouble;
 use backend::ports::PortErrorKind;
 use http::{Method, Request};
-use axum::body::Body;
 
 use crate::world::{ANNA, Answer, BERT, HMAC_KEY, World, upload_body};
 
@@ -44,7 +44,9 @@ async fn a_signature_is_needed_and_must_be_this_calls() {
     let stamp = now.to_string();
     let good = signature(&stamp, "POST", PATH, &body());
 
-    for (timestamp, signature) in [(None, None), (Some(stamp.as_str()), None), (None, Some(good.as_str()))] {
+    for (timestamp, signature) in
+        [(None, None), (Some(stamp.as_str()), None), (None, Some(good.as_str()))]
+    {
         let answer = world.send(with(&world, ANNA, timestamp, signature)).await;
         assert_eq!((answer.status.as_u16(), answer.code().as_str()), (401, "signature_missing"));
     }

@@ -114,8 +114,7 @@ impl World {
     ) -> Request<Body> {
         let second = self.now_s() + self.signed.fetch_add(1, Ordering::SeqCst);
         let timestamp = second.to_string();
-        let signed =
-            Signed { timestamp: &timestamp, method: method.as_str(), path, body: &body };
+        let signed = Signed { timestamp: &timestamp, method: method.as_str(), path, body: &body };
         let signature = hex::encode(sign(HMAC_KEY, signed));
         let mut request = self.request(user, method, path, body);
         request.headers_mut().insert("x-manuel-timestamp", timestamp.parse().unwrap());
@@ -156,7 +155,8 @@ impl World {
     /// Waits for tasks that outlive their request, such as giving a reservation back.
     pub(crate) async fn settle(&self) {
         self.app.tasks.close();
-        let settled = tokio::time::timeout(std::time::Duration::from_secs(20), self.app.tasks.wait());
+        let settled =
+            tokio::time::timeout(std::time::Duration::from_secs(20), self.app.tasks.wait());
         settled.await.expect("tasks end");
         self.app.tasks.reopen();
     }
@@ -164,8 +164,8 @@ impl World {
 
 impl Answer {
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body)
-            .unwrap_or_else(|_| panic!("no JSON: {}", String::from_utf8_lossy(&self.body)))
+        let text = String::from_utf8_lossy(&self.body);
+        serde_json::from_str(&text).expect("the body is JSON")
     }
 
     pub(crate) fn code(&self) -> String {

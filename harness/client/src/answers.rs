@@ -27,7 +27,6 @@ pub struct VersionAnswer {
 }
 
 /// `POST /api/query`.
-#[expect(clippy::struct_excessive_bools, reason = "the contract's own fields")]
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 pub struct QueryAnswer {
     pub answer: String,

@@ -1,6 +1,7 @@
 //! The three pairs of keys of one start, and what each may do. Keys are random per start: nothing
 //! that leaks from one run opens another.
 use std::collections::BTreeMap;
+use std::fmt;
 
 use aws_credential_types::Credentials;
 use aws_smithy_runtime_api::client::identity::Identity;
@@ -52,11 +53,17 @@ impl Role {
 }
 
 /// One access key as the signing crate wants it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Key {
     pub(crate) role: Role,
     pub(crate) secret: String,
     pub(crate) identity: Identity,
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key").field("role", &self.role).finish_non_exhaustive()
+    }
 }
 
 /// The keys of one start by access key id.

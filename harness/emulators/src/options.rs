@@ -1,4 +1,5 @@
 //! What a start is given, and why it can fail. Data only.
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
@@ -15,7 +16,7 @@ pub enum S3Backing {
 }
 
 /// One start of the emulators.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Options {
     /// The region that requests must be signed for.
     pub region: String,
@@ -32,6 +33,21 @@ pub struct Options {
     pub model_latency: LatencyModel,
     /// The preset value of the HMAC key's secret.
     pub hmac_secret: String,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the HMAC key: it must not reach a log.
+        f.debug_struct("Options")
+            .field("region", &self.region)
+            .field("account_id", &self.account_id)
+            .field("seed", &self.seed)
+            .field("s3", &self.s3)
+            .field("clock_file", &self.clock_file)
+            .field("template", &self.template)
+            .field("model_latency", &self.model_latency)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Why a start failed; nothing is left running after one.

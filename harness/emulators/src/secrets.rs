@@ -14,15 +14,13 @@ use crate::service::{AwsError, Call, Service};
 const CURRENT: &str = "AWSCURRENT";
 const PREVIOUS: &str = "AWSPREVIOUS";
 
-/// The service.
-#[derive(Debug)]
+/// The service. None of this is `Debug`: a value must not reach a log.
 pub(crate) struct Secrets {
     clock: Clock,
     arn_prefix: String,
     by_name: Mutex<BTreeMap<String, Secret>>,
 }
 
-#[derive(Debug)]
 struct Secret {
     arn: String,
     description: Option<String>,
@@ -31,7 +29,6 @@ struct Secret {
     versions: BTreeMap<String, Version>,
 }
 
-#[derive(Debug)]
 struct Version {
     /// `SecretString` or `SecretBinary` with its value.
     content: (&'static str, String),
@@ -164,8 +161,8 @@ impl Secrets {
                     return Err(AwsError::new(400, "ResourceExistsException", message));
                 }
             } else {
-                move_stages(secret);
-                let stages = vec![CURRENT.to_owned()];
+                let stages = stages(input);
+                take_stages(secret, &stages);
                 secret.versions.insert(id.clone(), Version { content, created: now, stages });
                 secret.changed = now;
             }
@@ -196,12 +193,27 @@ impl Service for Secrets {
     }
 }
 
-/// AWS keeps the last version as `AWSPREVIOUS` and forgets the one before.
-fn move_stages(secret: &mut Secret) {
-    secret.versions.retain(|_, version| version.stages.iter().any(|stage| stage == CURRENT));
+/// The labels of a new version: `AWSCURRENT` unless the caller names others.
+fn stages(input: &Map<String, Value>) -> Vec<String> {
+    let named = input.get("VersionStages").and_then(Value::as_array);
+    named.map_or_else(
+        || vec![CURRENT.to_owned()],
+        |named| named.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+    )
+}
+
+/// Takes labels from the versions that hold them. What was current becomes `AWSPREVIOUS`, and a
+/// version without a label is forgotten, as AWS does.
+fn take_stages(secret: &mut Secret, taken: &[String]) {
+    let moves = taken.iter().any(|stage| stage == CURRENT);
     for version in secret.versions.values_mut() {
-        version.stages = vec![PREVIOUS.to_owned()];
+        let was_current = version.stages.iter().any(|stage| stage == CURRENT);
+        version.stages.retain(|stage| !taken.contains(stage) && !(moves && stage == PREVIOUS));
+        if moves && was_current {
+            version.stages.push(PREVIOUS.to_owned());
+        }
     }
+    secret.versions.retain(|_, version| !version.stages.is_empty());
 }
 
 fn find<'a>(

@@ -12,6 +12,7 @@ use crate::clock::Clock;
 pub(crate) struct Stats {
     requests: AtomicU64,
     errors: AtomicU64,
+    faults: AtomicU64,
     in_flight: AtomicU64,
     in_flight_max: AtomicU64,
     service_time_us_sum: AtomicU64,
@@ -24,7 +25,8 @@ pub(crate) struct Timed {
     stats: Arc<Stats>,
     clock: Clock,
     began: Duration,
-    succeeded: bool,
+    /// Zero until the answer is known.
+    status: u16,
 }
 
 impl Stats {
@@ -33,20 +35,17 @@ impl Stats {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let depth = self.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
         self.in_flight_max.fetch_max(depth, Ordering::Relaxed);
-        Timed {
-            stats: Arc::clone(self),
-            clock: clock.clone(),
-            began: clock.ticks(),
-            succeeded: false,
-        }
+        Timed { stats: Arc::clone(self), clock: clock.clone(), began: clock.ticks(), status: 0 }
     }
 
-    /// The counters as JSON: counts and microseconds.
+    /// The counters as JSON: counts and microseconds. Errors are answers of 400 and more, which a
+    /// failed condition is too; faults those of 500 and more, and callers that hung up.
     pub(crate) fn report(&self) -> Value {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         json!({
             "requests": read(&self.requests),
             "errors": read(&self.errors),
+            "faults": read(&self.faults),
             "in_flight": read(&self.in_flight),
             "in_flight_max": read(&self.in_flight_max),
             "service_time_us": {
@@ -60,7 +59,7 @@ impl Stats {
 impl Timed {
     /// Ends the request with the answer's status.
     pub(crate) fn end(mut self, status: u16) {
-        self.succeeded = status < 400;
+        self.status = status;
     }
 }
 
@@ -72,8 +71,12 @@ impl Drop for Timed {
         stats.service_time_us_sum.fetch_add(took, Ordering::Relaxed);
         stats.service_time_us_max.fetch_max(took, Ordering::Relaxed);
         stats.in_flight.fetch_sub(1, Ordering::Relaxed);
-        if !self.succeeded {
+        let unanswered = self.status == 0;
+        if unanswered || self.status >= 400 {
             stats.errors.fetch_add(1, Ordering::Relaxed);
+        }
+        if unanswered || self.status >= 500 {
+            stats.faults.fetch_add(1, Ordering::Relaxed);
         }
     }
 }

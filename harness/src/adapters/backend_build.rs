@@ -164,9 +164,10 @@ fn arguments(defects: bool, layout: &Layout) -> Vec<OsString> {
 /// `target/<profile>/harness`, also seen from `target/<profile>/deps/`. Cargo marks its target folder with a
 /// `CACHEDIR.TAG`; an executable elsewhere says nothing about the folder, and the environment decides.
 fn layout(harness: &Path, from_env: Option<&Path>) -> Layout {
-    let profile = harness.ancestors().skip(1).find(|dir| {
-        dir.parent().is_some_and(|target| target.join("CACHEDIR.TAG").is_file())
-    });
+    let profile = harness
+        .ancestors()
+        .skip(1)
+        .find(|dir| dir.parent().is_some_and(|target| target.join("CACHEDIR.TAG").is_file()));
     match profile {
         Some(profile) => Layout {
             target_dir: profile.parent().map(Path::to_path_buf),

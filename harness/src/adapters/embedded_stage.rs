@@ -189,10 +189,7 @@ impl EmbeddedStage {
                 clock_file: Some(self.clock_file.display().to_string()),
                 backend_log: backend.log.map(|log| log.display().to_string()),
             },
-            processes: Some(Processes {
-                stage_pid: std::process::id(),
-                backend_pid: backend.pid,
-            }),
+            processes: Some(Processes { stage_pid: std::process::id(), backend_pid: backend.pid }),
             capabilities: Capabilities(capabilities),
             limits: backend.limits,
         })

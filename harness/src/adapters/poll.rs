@@ -98,7 +98,8 @@ mod tests {
     #[tokio::test]
     async fn the_answer_is_returned() {
         let found =
-            until(Pace::quick(Duration::from_secs(1)), (), || async { ControlFlow::Break(7) }).await;
+            until(Pace::quick(Duration::from_secs(1)), (), || async { ControlFlow::Break(7) })
+                .await;
         assert_eq!(found, Ok(7));
     }
 }

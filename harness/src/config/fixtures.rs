@@ -108,16 +108,16 @@ pub fn manuals(root: &Path) -> Result<BTreeMap<String, Manual>, FixtureError> {
 
 fn read(root: &Path, raw: RawManual) -> Result<Manual, FixtureError> {
     let path = root.join(FOLDER).join(&raw.file);
-    let bytes = std::fs::read(&path)
-        .map_err(|source| FixtureError::Read { path: path.clone(), source })?;
+    let bytes =
+        std::fs::read(&path).map_err(|source| FixtureError::Read { path: path.clone(), source })?;
     let found = hex::encode(Sha256::digest(&bytes));
     if !found.eq_ignore_ascii_case(&raw.sha256) {
         return Err(FixtureError::Changed { path, found, listed: raw.sha256 });
     }
-    let filename = raw.file.file_name().map_or_else(
-        || raw.key.clone(),
-        |filename| filename.to_string_lossy().into_owned(),
-    );
+    let filename = raw
+        .file
+        .file_name()
+        .map_or_else(|| raw.key.clone(), |filename| filename.to_string_lossy().into_owned());
     Ok(Manual {
         key: raw.key,
         name: raw.name,
@@ -155,7 +155,10 @@ mod tests {
     #[test]
     fn a_changed_file_is_refused() {
         let error = manuals(project("00").path()).unwrap_err();
-        assert!(matches!(&error, FixtureError::Changed { listed, .. } if listed == "00"), "{error}");
+        assert!(
+            matches!(&error, FixtureError::Changed { listed, .. } if listed == "00"),
+            "{error}"
+        );
     }
 
     #[test]

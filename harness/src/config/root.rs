@@ -16,7 +16,15 @@ const MARKERS: &[&str] = &["Cargo.toml", "harness", "backend", "fixtures"];
 /// Names that are passed on to a program that the harness starts. Everything else stays behind: an engineer's own
 /// AWS profile or proxy must never reach a backend under test.
 const PASSED_ON: &[&str] = &[
-    "PATH", "HOME", "TMPDIR", "LANG", "TZ", "USER", "LD_LIBRARY_PATH", "RUST_BACKTRACE", "HARNESS_STAGE",
+    "PATH",
+    "HOME",
+    "TMPDIR",
+    "LANG",
+    "TZ",
+    "USER",
+    "LD_LIBRARY_PATH",
+    "RUST_BACKTRACE",
+    "HARNESS_STAGE",
     "LLVM_PROFILE_FILE",
 ];
 
@@ -46,7 +54,9 @@ pub enum RootError {
         source: io::Error,
     },
     /// Neither the working directory nor the executable is inside the project.
-    #[error("no project root found above {from}: it has Cargo.toml, harness/, backend/ and fixtures/")]
+    #[error(
+        "no project root found above {from}: it has Cargo.toml, harness/, backend/ and fixtures/"
+    )]
     NotFound {
         /// Where the search began.
         from: PathBuf,

@@ -82,7 +82,9 @@ fn parse(path: &Path, text: &str, format: Format) -> Result<StageDescription, Bo
         Some(schema) if schema != STAGE_SCHEMA => {
             Err(Box::new(BadStageFile::unknown_schema(path, text, &schema)))
         }
-        Some(_) | None => format.parse(text).map_err(|fault| Box::new(fault.into_bad_file(path, text))),
+        Some(_) | None => {
+            format.parse(text).map_err(|fault| Box::new(fault.into_bad_file(path, text)))
+        }
     }
 }
 
@@ -135,9 +137,11 @@ fn resolve_secrets(path: &Path, stage: &mut StageDescription) -> Result<(), Stag
             SecretRef::SecretsManager(id) => Err(format!("the secret {id} of Secrets Manager")),
         };
         let path = path.to_path_buf();
-        *secret = SecretRef::Throwaway(
-            value.map_err(|reference| StageFileError::Secret { path, key, reference })?,
-        );
+        *secret = SecretRef::Throwaway(value.map_err(|reference| StageFileError::Secret {
+            path,
+            key,
+            reference,
+        })?);
     }
     Ok(())
 }

@@ -9,9 +9,14 @@ use std::process::ExitStatus;
 use std::process::Stdio;
 use std::time::Duration;
 
+use harness::adapters::backend_build;
+use harness::adapters::backend_build::BuildPlan;
 use harness::adapters::guard::GuardLine;
 use harness::adapters::poll;
 use harness::adapters::poll::Pace;
+use harness::adapters::provision::WantedUser;
+use harness::adapters::provision::provision;
+use harness::config::root;
 use nix::sys::signal::Signal;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
@@ -24,9 +29,10 @@ use tokio::process::Child;
 use tokio::process::ChildStdin;
 use tokio::process::ChildStdout;
 use tokio::process::Command;
+use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
-/// A nested build of what is built already, then a stage; generous, since a test machine may be busy.
+/// For anything but a build; generous, since a test machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// What is left five seconds after its parent is an orphan.
 const ORPHAN: Duration = Duration::from_secs(5);
@@ -59,6 +65,14 @@ impl Harness {
         Self::start(&args)
     }
 
+    /// With the workspace's backend.
+    async fn up_with_backend(run_dir: &Path, more: &[&str]) -> Self {
+        let server = backend().await;
+        let mut args = vec!["--backend-bin", server.to_str().unwrap()];
+        args.extend(more);
+        Self::up(run_dir, &args)
+    }
+
     async fn line(&mut self) -> String {
         let line = timeout(PATIENCE, self.lines.next_line()).await.expect("a line in time");
         let line = line.unwrap();
@@ -88,6 +102,27 @@ impl Harness {
     }
 }
 
+/// The workspace's backend. Building it may wait for another cargo, so it is done apart from what is timed.
+async fn backend() -> PathBuf {
+    static BUILT: OnceCell<PathBuf> = OnceCell::const_new();
+    let built = BUILT.get_or_init(async || {
+        let folder = tempfile::tempdir().unwrap();
+        let cargo = root::cargo_environment();
+        let exe = PathBuf::from(env!("CARGO_BIN_EXE_harness"));
+        let plan = BuildPlan {
+            root: root::find(&exe).unwrap(),
+            harness: exe,
+            defects: false,
+            cargo: cargo.cargo,
+            target_dir: cargo.target_dir,
+            env: cargo.variables,
+            log: folder.path().join("cargo.log"),
+        };
+        backend_build::build(plan).await.unwrap()
+    });
+    built.await.clone()
+}
+
 /// Processes that name `marker` in their command line or environment, but for this one.
 fn processes_of(marker: &Path) -> Vec<(u32, String)> {
     let marker = marker.to_str().unwrap();
@@ -111,6 +146,14 @@ async fn nothing_left(marker: &Path) {
         if left.is_empty() { ControlFlow::Break(()) } else { ControlFlow::Continue(left) }
     });
     gone.await.expect("nothing is left");
+}
+
+/// The first fixture question: what must occur in its answer is known.
+fn fixture_question() -> Value {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/questions.toml");
+    let text = std::fs::read_to_string(file).unwrap();
+    let questions: Value = toml::from_str(&text).unwrap();
+    questions["question"][0].clone()
 }
 
 fn script(folder: &Path, text: &str) -> PathBuf {
@@ -181,6 +224,7 @@ async fn a_guard_says_that_there_is_no_such_program() {
 #[tokio::test]
 async fn a_stage_is_described_and_ends_with_ctrl_c() {
     let folder = tempfile::tempdir().unwrap();
+    backend().await;
     let mut up = Harness::up(folder.path(), &["--json"]);
     let printed = up.json().await;
     let file = folder.path().join("stage.json");
@@ -189,23 +233,28 @@ async fn a_stage_is_described_and_ends_with_ctrl_c() {
     assert_eq!(serde_json::to_value(&stage).unwrap(), printed["stage"]);
     let owned = |user: usize| stage.users[user].manuals.join(" ");
     assert_eq!(stage.users[0].username, "alice");
-    assert_eq!([owned(0), owned(1), owned(2), owned(3)], ["coffee ebike router", "router", "solar", ""]);
+    assert_eq!(
+        [owned(0), owned(1), owned(2), owned(3)],
+        ["coffee ebike router", "router", "solar", ""]
+    );
     assert!(stage.sut_defects.is_empty());
     assert_eq!(printed["tokens"].as_object().unwrap().len(), 4);
 
+    let question = fixture_question();
     let answer = reqwest::Client::builder()
         .no_proxy()
         .build()
         .unwrap()
         .post(format!("{}/api/query", stage.base_url))
         .bearer_auth(printed["tokens"]["alice"]["access_token"].as_str().unwrap())
-        .json(&serde_json::json!({ "question": "How many wireless devices can the router serve?" }))
+        .json(&serde_json::json!({ "question": question["question"] }))
         .send()
         .await
         .unwrap();
     assert_eq!(answer.status(), 200);
     let answer: Value = answer.json().await.unwrap();
-    assert!(answer["answer"].as_str().unwrap().contains("64"), "{answer}");
+    let phrase = question["phrase"].as_str().unwrap().to_lowercase();
+    assert!(answer["answer"].as_str().unwrap().to_lowercase().contains(&phrase), "{answer}");
 
     assert!(processes_of(folder.path()).len() >= 4, "runner, stage, guard, backend");
     up.signal(Signal::SIGINT);
@@ -217,17 +266,24 @@ async fn a_stage_is_described_and_ends_with_ctrl_c() {
 #[tokio::test]
 async fn what_is_printed_can_be_pasted() {
     let folder = tempfile::tempdir().unwrap();
-    let mut up = Harness::up(folder.path(), &["--users", "1"]);
+    let mut up = Harness::up_with_backend(folder.path(), &["--users", "1"]).await;
     let mut printed = Vec::new();
     while !printed.last().is_some_and(|line: &String| line.starts_with("ready in ")) {
         printed.push(up.line().await);
     }
     let lines = |start: &str| {
-        printed.iter().map(|line| line.trim()).filter(|line| line.starts_with(start)).collect::<Vec<_>>()
+        printed
+            .iter()
+            .map(|line| line.trim())
+            .filter(|line| line.starts_with(start))
+            .collect::<Vec<_>>()
     };
     assert!(printed.iter().any(|line| line.contains("user-001")), "{printed:?}");
     let aws = lines("AWS_ACCESS_KEY_ID=");
-    assert!(aws.iter().any(|line| line.contains("aws --endpoint-url http://127.0.0.1:")), "{aws:?}");
+    assert!(
+        aws.iter().any(|line| line.contains("aws --endpoint-url http://127.0.0.1:")),
+        "{aws:?}"
+    );
     let [ask, upload] = lines("curl ")[..] else { panic!("{printed:?}") };
     for (line, expected) in [(ask, "200"), (upload, "201"), (upload, "401")] {
         let pasted = format!("{line} -o /dev/null -w '%{{http_code}}'");
@@ -243,7 +299,7 @@ async fn what_is_printed_can_be_pasted() {
 #[tokio::test]
 async fn nothing_survives_a_killed_runner() {
     let folder = tempfile::tempdir().unwrap();
-    let mut up = Harness::up(folder.path(), &["--json"]);
+    let mut up = Harness::up_with_backend(folder.path(), &["--json"]).await;
     let printed = up.json().await;
     let backend = printed["stage"]["processes"]["backend_pid"].as_u64().unwrap();
     assert!(Path::new(&format!("/proc/{backend}")).exists());
@@ -257,7 +313,7 @@ async fn nothing_survives_a_killed_runner() {
 #[tokio::test]
 async fn nothing_survives_a_killed_stage_and_the_runner_says_so() {
     let folder = tempfile::tempdir().unwrap();
-    let mut up = Harness::up(folder.path(), &["--json"]);
+    let mut up = Harness::up_with_backend(folder.path(), &["--json"]).await;
     let printed = up.json().await;
     let stage = printed["stage"]["processes"]["stage_pid"].as_i64().unwrap();
     kill(Pid::from_raw(stage.try_into().unwrap()), Signal::SIGKILL).unwrap();
@@ -270,7 +326,7 @@ async fn nothing_survives_a_killed_stage_and_the_runner_says_so() {
 #[tokio::test]
 async fn a_backend_that_ends_by_itself_is_reported() {
     let folder = tempfile::tempdir().unwrap();
-    let mut up = Harness::up(folder.path(), &["--json"]);
+    let mut up = Harness::up_with_backend(folder.path(), &["--json"]).await;
     let printed = up.json().await;
     let backend = printed["stage"]["processes"]["backend_pid"].as_i64().unwrap();
     kill(Pid::from_raw(backend.try_into().unwrap()), Signal::SIGKILL).unwrap();
@@ -350,7 +406,7 @@ async fn a_missing_binary_has_a_hint() {
 #[tokio::test]
 async fn a_configuration_that_the_backend_refuses_is_shown() {
     let folder = tempfile::tempdir().unwrap();
-    let mut up = Harness::up(folder.path(), &["--env", "DAILY_QUOTA=many"]);
+    let mut up = Harness::up_with_backend(folder.path(), &["--env", "DAILY_QUOTA=many"]).await;
     let (status, stderr) = up.ended().await;
     assert_eq!(status.code(), Some(4));
     assert!(stderr.contains("ended before it was ready"), "{stderr}");
@@ -368,7 +424,7 @@ async fn a_backend_run_by_hand_gets_its_variables_in_a_file() {
     });
     written.await.expect("the variables are written");
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-    let server = Path::new(env!("CARGO_BIN_EXE_harness")).with_file_name("server");
+    let server = backend().await;
     let shell = format!("set -a; . {path}; exec {}", server.display());
     let mut by_hand = Command::new("sh")
         .args(["-c", &shell])
@@ -384,4 +440,67 @@ async fn a_backend_run_by_hand_gets_its_variables_in_a_file() {
     up.signal(Signal::SIGTERM);
     assert_eq!(up.ended().await.0.code(), Some(0));
     by_hand.kill().await.unwrap();
+}
+
+#[tokio::test]
+async fn defects_that_the_binary_does_not_have_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut up = Harness::up_with_backend(folder.path(), &["--defects", "quota-fails-open"]).await;
+    let (status, stderr) = up.ended().await;
+    assert_eq!(status.code(), Some(4));
+    assert!(stderr.contains("does not have the seeded defects quota-fails-open"), "{stderr}");
+    assert!(stderr.contains("server-defects"), "{stderr}");
+}
+
+/// With nothing but the stage file: a known user keeps its manuals, a new one is created, nothing is uploaded twice.
+#[tokio::test]
+async fn users_are_provisioned_from_the_description_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut up = Harness::up_with_backend(folder.path(), &["--json"]).await;
+    up.json().await;
+    let stage = harness::config::stage_file::read(&folder.path().join("stage.json")).unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let manuals = harness::commands::stage::manual_files(&root).unwrap();
+    let wanted =
+        [("alice", "solar"), ("bob", "router"), ("erin", "coffee")].map(|(user, manual)| {
+            WantedUser { username: user.to_owned(), manuals: vec![manual.to_owned()] }
+        });
+    let users = provision(&stage, &manuals, &wanted, 4).await.unwrap();
+    let owned: Vec<String> = users
+        .iter()
+        .map(|user| user.manual_ids.keys().cloned().collect::<Vec<_>>().join(" "))
+        .collect();
+    assert_eq!(owned, ["coffee ebike router solar", "router", "coffee"]);
+    assert_eq!(Some(&users[1].sub), stage.users[1].sub.as_ref());
+    let again = provision(&stage, &manuals, &wanted[..2], 4).await.unwrap();
+    for (before, after) in users.iter().zip(&again) {
+        assert_eq!(before.manual_ids, after.manual_ids, "{}", before.username);
+    }
+    let stranger = WantedUser { username: "alice".to_owned(), manuals: vec!["toaster".to_owned()] };
+    let error = provision(&stage, &manuals, &[stranger], 1).await.unwrap_err().to_string();
+    assert!(error.contains("\"toaster\"") && error.contains("router"), "{error}");
+}
+
+/// `--stage FILE` of a suite: exit 2 with the place, before anything is started.
+#[tokio::test]
+async fn a_stage_file_that_cannot_be_used_is_a_usage_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let other = write("other.json", "{ \"schema\": \"manuel-stage/9\" }");
+    let broken = write("broken.toml", "schema = \"manuel-stage/1\"\nbase_url = 7\n");
+    for (file, said) in [
+        ("/no/such/stage.json", "cannot read the stage file /no/such/stage.json"),
+        (other.as_str(), "unknown schema `manuel-stage/9`"),
+        (broken.as_str(), "broken.toml:2"),
+    ] {
+        let mut load = Harness::start(&["load", "--profile", "smoke", "--stage", file]);
+        let (status, stderr) = load.ended().await;
+        assert_eq!(status.code(), Some(2), "{stderr}");
+        let unwrapped = stderr.replace("\n  │ ", "");
+        assert!(unwrapped.contains(said), "{stderr}");
+    }
 }

@@ -24,7 +24,6 @@ pub(in crate::http) struct QueryBody {
     file_data: Option<IgnoredAny>,
 }
 
-#[expect(clippy::struct_excessive_bools, reason = "the wire format has two")]
 #[derive(Debug, Serialize)]
 pub(in crate::http) struct QueryAnswer {
     answer: String,

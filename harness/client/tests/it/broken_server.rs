@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 /// What the server does once the request's head was read.
 #[derive(Clone, Copy, Debug)]
-pub enum Then {
+pub(crate) enum Then {
     /// Sends these bytes and closes.
     Close(&'static [u8]),
     /// Sends these bytes and resets the connection.
@@ -19,14 +19,14 @@ pub enum Then {
 
 /// Serves until dropped.
 #[derive(Debug)]
-pub struct BrokenServer {
+pub(crate) struct BrokenServer {
     pub address: SocketAddr,
     tasks: JoinSet<Option<SocketAddr>>,
 }
 
 impl BrokenServer {
     /// Takes one connection.
-    pub async fn start(then: Then) -> Self {
+    pub(crate) async fn start(then: Then) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut tasks = JoinSet::new();
@@ -38,12 +38,12 @@ impl BrokenServer {
         Self { address, tasks }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// Who connected, once the server is done with them.
-    pub async fn peer(mut self) -> Option<SocketAddr> {
+    pub(crate) async fn peer(mut self) -> Option<SocketAddr> {
         self.tasks.join_next().await?.ok()?
     }
 }

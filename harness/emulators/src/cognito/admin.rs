@@ -21,6 +21,11 @@ impl Cognito {
         let temporary = input.get("TemporaryPassword").and_then(Value::as_str);
         temporary.map_or(Ok(()), password::check)?;
         let now = self.clock.now_ms();
+        if text(input, "MessageAction") == "RESEND" {
+            // No mail is sent here; the answer is the user, who must exist.
+            let user = self.users.find(username, |user| user.describe("Attributes"));
+            return user.map(|user| json!({ "User": user })).ok_or_else(user_not_found);
+        }
         self.users.with(|users| {
             if users.contains_key(username) {
                 let message = "User account already exists";
@@ -107,7 +112,19 @@ impl Cognito {
         });
         let more = found.len() > limit;
         found.truncate(limit);
-        let users: Vec<_> = found.iter().map(|user| user.describe("Attributes")).collect();
+        let wanted = input.get("AttributesToGet").and_then(Value::as_array);
+        let users: Vec<_> = found
+            .iter()
+            .map(|user| {
+                let mut user = user.describe("Attributes");
+                if let (Some(wanted), Some(Value::Array(held))) =
+                    (wanted, user.get_mut("Attributes"))
+                {
+                    held.retain(|attribute| wanted.contains(&attribute["Name"]));
+                }
+                user
+            })
+            .collect();
         let mut answer = json!({ "Users": users });
         if more && let Some(last) = found.last() {
             answer["PaginationToken"] = URL_SAFE_NO_PAD.encode(&last.username).into();

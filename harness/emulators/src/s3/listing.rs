@@ -244,6 +244,34 @@ mod tests {
         assert_eq!(keys(&wanted), (vec!["b".into()], vec!["c/".into()], None));
     }
 
+    proptest::proptest! {
+        #[test]
+        fn pages_put_together_are_the_whole(
+            names in proptest::collection::btree_set("[ab/]{1,5}", 0..30),
+            prefix in "[ab/]{0,2}",
+            delimiter in proptest::sample::select(vec!["", "/", "b"]),
+            max in 1_usize..5,
+        ) {
+            let map: BTreeMap<String, usize> = names.into_iter().map(|name| (name, 0)).collect();
+            let all = Wanted { prefix: &prefix, delimiter, after: "", max: usize::MAX };
+            let whole = walk(&map, &all);
+            let (mut entries, mut prefixes) = (Vec::new(), Vec::new());
+            let mut after = String::new();
+            loop {
+                let page = walk(&map, &Wanted { after: &after, max, ..all });
+                proptest::prop_assert!(page.entries.len() + page.prefixes.len() <= max);
+                entries.extend(page.entries);
+                prefixes.extend(page.prefixes);
+                match page.next {
+                    Some(next) => after = next,
+                    None => break,
+                }
+            }
+            proptest::prop_assert_eq!(entries, whole.entries);
+            proptest::prop_assert_eq!(prefixes, whole.prefixes);
+        }
+    }
+
     #[test]
     fn a_prefix_and_a_page_without_delimiter() {
         let mut wanted = Wanted { prefix: "a/", delimiter: "", after: "", max: 2 };

@@ -222,6 +222,10 @@ async fn administrators_flow_new_passwords_listing_and_deletion() {
     let filtered = client.list_users().user_pool_id(pool).filter("email = \"bob@example.com\"");
     assert_eq!(filtered.send().await.unwrap().users()[0].username(), Some("bob"));
 
+    let names = client.list_users().user_pool_id(pool).attributes_to_get("email").limit(1);
+    let names = names.send().await.unwrap();
+    assert_eq!(names.users()[0].attributes().len(), 1);
+
     client.admin_delete_user().user_pool_id(pool).username("bob").send().await.unwrap();
     refresh(&stage, &client, &refresh_token).await.unwrap_err();
     sign_in(&stage, &client, "bob", PASSWORD).await.unwrap_err();

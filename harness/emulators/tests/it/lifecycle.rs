@@ -84,7 +84,7 @@ async fn every_service_counts_its_requests() {
     let stats = stage.stats().await;
     let dynamodb = &stats["services"]["dynamodb"];
     assert_eq!((&dynamodb["requests"], &dynamodb["errors"]), (&2.into(), &1.into()));
-    assert_eq!(dynamodb["in_flight"], 0);
+    assert_eq!((&dynamodb["faults"], &dynamodb["in_flight"]), (&0.into(), &0.into()));
     assert!(dynamodb["service_time_us"]["max"].as_u64().unwrap() > 0);
     assert_eq!(stats["services"]["s3"]["requests"], 1);
     assert_eq!(stats["services"].as_object().unwrap().len(), 7);

@@ -53,6 +53,13 @@ impl Stage {
         waited.await.unwrap();
     }
 
+    /// A file of the test's own.
+    pub(crate) fn file(&self, bytes: &[u8]) -> PathBuf {
+        let path = self.folder.path().join("file");
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
     pub(crate) async fn stats(&self) -> Value {
         self.admin(reqwest::Method::GET, "/stats", None).await.1
     }

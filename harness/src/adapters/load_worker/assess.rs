@@ -89,7 +89,7 @@ fn answered(
     let class = if exchange.is_success() {
         success(expected, check.as_ref().ok(), &mut assessment)
     } else {
-        refusal(expected, exchange.status, check.as_ref().ok(), &mut assessment)
+        refusal(expected, exchange, &mut assessment)
     };
     let wrong = !assessment.broken.is_empty() && class != AnswerClass::HttpError;
     assessment.class = Some(if wrong { AnswerClass::WrongAnswer } else { class });
@@ -132,16 +132,12 @@ fn success(
     AnswerClass::Ok
 }
 
-fn refusal(
-    expected: &Expected<'_>,
-    status: u16,
-    parsed: Option<&Parsed>,
-    assessment: &mut Assessment,
-) -> AnswerClass {
-    let code = match parsed {
-        Some(Parsed::Error(error)) => error.code.clone(),
-        _ => "no code".to_owned(),
-    };
+fn refusal(expected: &Expected<'_>, exchange: &Exchange, assessment: &mut Assessment) -> AnswerClass {
+    let status = exchange.status;
+    // Its code counts also where something else in the body breaks the contract.
+    let body: Option<serde_json::Value> = serde_json::from_slice(&exchange.body).ok();
+    let code = body.as_ref().and_then(|body| body.get("code")).and_then(|code| code.as_str());
+    let code = code.unwrap_or("without a code").to_owned();
     let (right, wanted, rule) = wanted(expected, status, &code);
     if right {
         return AnswerClass::ExpectedReject;

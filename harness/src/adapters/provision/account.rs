@@ -55,14 +55,10 @@ pub(super) struct Account {
 impl Accounts {
     pub(super) fn new(stage: &StageDescription) -> Result<Self, ProvisionError> {
         let bounds = Bounds { timeout: REQUEST, connect_timeout: CONNECT };
-        let sign_in =
-            SignIn::new(&stage.cognito.endpoint, &stage.cognito.client_id, None, bounds)
-                .map_err(|source| ProvisionError::Connection { source })?;
-        let known = stage
-            .users
-            .iter()
-            .map(|user| (user.username.clone(), user.password.clone()))
-            .collect();
+        let sign_in = SignIn::new(&stage.cognito.endpoint, &stage.cognito.client_id, None, bounds)
+            .map_err(|source| ProvisionError::Connection { source })?;
+        let known =
+            stage.users.iter().map(|user| (user.username.clone(), user.password.clone())).collect();
         let user_pool_id = stage.cognito.user_pool_id.clone();
         Ok(Self { sign_in, admin: admin(stage)?, user_pool_id, known })
     }
@@ -72,11 +68,10 @@ impl Accounts {
             Some(password) => (throwaway(password, "user password")?.to_owned(), false),
             None => (self.create(username).await?, true),
         };
-        let session = self
-            .sign_in
-            .password(username, &Secret::new(password.clone()))
-            .await
-            .map_err(|source| ProvisionError::SignIn { username: username.to_owned(), source })?;
+        let session =
+            self.sign_in.password(username, &Secret::new(password.clone())).await.map_err(
+                |source| ProvisionError::SignIn { username: username.to_owned(), source },
+            )?;
         Ok(Account { password, session, created })
     }
 

@@ -102,7 +102,9 @@ pub enum ProvisionError {
         body: String,
     },
     /// The index did not get there.
-    #[error("the manuals of user {username} were not indexed within {within:?}; last seen: {last_seen}")]
+    #[error(
+        "the manuals of user {username} were not indexed within {within:?}; last seen: {last_seen}"
+    )]
     NotIndexed {
         /// Who.
         username: String,

@@ -44,7 +44,8 @@ const LIST: &str = "the list of manuals";
 pub(super) struct Uploads<'a> {
     signer: &'a Signer,
     clock_file: Option<PathBuf>,
-    encoded: BTreeMap<&'a str, (&'a ManualFile, Encoded)>,
+    manuals: &'a BTreeMap<String, ManualFile>,
+    encoded: BTreeMap<&'a str, Encoded>,
     within: Duration,
 }
 
@@ -63,11 +64,12 @@ impl<'a> Uploads<'a> {
                 key: key.clone(),
                 known: manuals.keys().cloned().collect::<Vec<_>>().join(", "),
             })?;
-            encoded.insert(key.as_str(), (manual, encode(manual)?));
+            encoded.insert(key.as_str(), encode(manual)?);
         }
         Ok(Self {
             signer,
             clock_file: stage.admin.clock_file.as_ref().map(PathBuf::from),
+            manuals,
             encoded,
             within: INDEXED + INDEXED_PER_UPLOAD.saturating_mul(uploads),
         })
@@ -81,10 +83,8 @@ impl<'a> Uploads<'a> {
     ) -> Result<BTreeMap<String, String>, ProvisionError> {
         let rows = self.rows(user, client).await?;
         let key_of = |name: &str| {
-            self.encoded
-                .iter()
-                .find(|(_, (manual, _))| manual.filename == name)
-                .map(|(key, _)| (*key).to_owned())
+            let manual = self.manuals.values().find(|manual| manual.filename == name);
+            manual.map(|manual| manual.key.clone())
         };
         Ok(rows
             .into_iter()
@@ -100,9 +100,9 @@ impl<'a> Uploads<'a> {
         client: &ManuelClient,
         key: &str,
     ) -> Result<String, ProvisionError> {
-        let (_, encoded) = self.encoded.get(key).ok_or_else(|| ProvisionError::UnknownManual {
+        let encoded = self.encoded.get(key).ok_or_else(|| ProvisionError::UnknownManual {
             key: key.to_owned(),
-            known: self.encoded.keys().copied().collect::<Vec<_>>().join(", "),
+            known: self.manuals.keys().cloned().collect::<Vec<_>>().join(", "),
         })?;
         let time = clock::signing_time(self.clock_file.as_deref());
         let answer: UploadAnswer =
@@ -181,21 +181,12 @@ impl<'a> Uploads<'a> {
             }),
             ..SendOptions::default()
         };
-        let prepared = client
-            .prepare(encoded, &options)
-            .map_err(|error| ProvisionError::Prepare {
-                what,
-                username: username(),
-                source: Box::new(error),
-            })?;
-        let exchange = client
-            .send(&prepared, &|| 0)
-            .await
-            .map_err(|failure| ProvisionError::Send {
-                what,
-                username: username(),
-                source: Box::new(failure),
-            })?;
+        let prepared = client.prepare(encoded, &options).map_err(|error| {
+            ProvisionError::Prepare { what, username: username(), source: Box::new(error) }
+        })?;
+        let exchange = client.send(&prepared, &|| 0).await.map_err(|failure| {
+            ProvisionError::Send { what, username: username(), source: Box::new(failure) }
+        })?;
         let refused = |exchange: &Exchange| ProvisionError::Refused {
             what,
             username: username(),
@@ -291,10 +282,7 @@ mod tests {
         let progress = |rows: &[Row]| progress(&user(), rows);
         assert!(matches!(progress(&[row("m-1", "ready")]), ControlFlow::Break(Ok(()))));
         let waiting = progress(&[row("m-1", "processing"), row("m-2", "ready")]);
-        assert_eq!(
-            waiting.continue_value(),
-            Some("1 of 1 manuals: Router processing".to_owned())
-        );
+        assert_eq!(waiting.continue_value(), Some("1 of 1 manuals: Router processing".to_owned()));
         assert!(matches!(progress(&[]), ControlFlow::Continue(_)));
         assert!(matches!(
             progress(&[row("m-1", "failed")]),

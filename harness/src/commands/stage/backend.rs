@@ -140,10 +140,7 @@ pub(super) async fn listening(
 }
 
 /// Asks `/version` until it answers, within `pace`.
-pub(super) async fn version(
-    base_url: &str,
-    pace: Pace,
-) -> Result<Version, poll::Expired<String>> {
+pub(super) async fn version(base_url: &str, pace: Pace) -> Result<Version, poll::Expired<String>> {
     poll::until(pace, "no answer".to_owned(), async || match look(base_url).await {
         Ok(version) => ControlFlow::Break(version),
         Err(seen) => ControlFlow::Continue(seen),

@@ -76,8 +76,8 @@ impl<'a> Launch<'a> {
         let began = Instant::now();
         let binary = self.binary().await?;
         let built = Instant::now();
-        let manuals = manual_files(&self.request.root)
-            .map_err(|source| LaunchError::Fixtures { source })?;
+        let manuals =
+            manual_files(&self.request.root).map_err(|source| LaunchError::Fixtures { source })?;
         self.start_embedded().await?;
         let answering = match (binary, &self.request.backend) {
             (Some(binary), _) => self.start_backend(binary).await?,

@@ -38,7 +38,9 @@ pub(super) enum LaunchError {
     },
     #[error("the embedded AWS is not started yet")]
     NotStarted,
-    #[error("BIND_ADDRESS {text:?} is no address with a port on this machine (127.0.0.0/8 or [::1])")]
+    #[error(
+        "BIND_ADDRESS {text:?} is no address with a port on this machine (127.0.0.0/8 or [::1])"
+    )]
     BindAddress { text: String },
     #[error("cannot listen on {address} for the backend")]
     PortTaken {

@@ -152,10 +152,8 @@ mod tests {
 
     #[test]
     fn a_chain_is_one_sentence() {
-        let error = LaunchError::EnvFile {
-            path: "e".into(),
-            source: std::io::Error::other("disk full"),
-        };
+        let error =
+            LaunchError::EnvFile { path: "e".into(), source: std::io::Error::other("disk full") };
         assert_eq!(chain(&error), "cannot write the backend's variables to e: disk full");
     }
 }

@@ -99,9 +99,7 @@ async fn wait(
     foreground: &mut Lifeline,
     mut events: watch::Receiver<StageState>,
 ) -> Result<(), CommandError> {
-    let failed = |what: String| {
-        Err(CommandError::Environment { what, source: None, hint: None })
-    };
+    let failed = |what: String| Err(CommandError::Environment { what, source: None, hint: None });
     let state = tokio::select! {
         _ = foreground.ended() => return Ok(()),
         state = events.wait_for(|state| state.backend_exited.is_some() || state.lost.is_some()) => {
@@ -140,7 +138,9 @@ fn request(args: &UpArgs, ctx: &Context) -> Result<StageRequest, CommandError> {
 fn run_dir(wanted: Option<&Path>, root: &Path) -> Result<PathBuf, CommandError> {
     let dir = match wanted {
         Some(dir) => absolute(dir)?,
-        None => root.join("reports").join(format!("stage-{}-{}", clock::unix_ms(), std::process::id())),
+        None => {
+            root.join("reports").join(format!("stage-{}-{}", clock::unix_ms(), std::process::id()))
+        }
     };
     std::fs::create_dir_all(&dir).map_err(|source| {
         CommandError::environment(format!("cannot make the folder {}", dir.display()), source)
@@ -162,12 +162,7 @@ pub(in crate::commands) fn pair(text: &str) -> Result<(String, String), String> 
     }
 }
 
-fn print(
-    args: &UpArgs,
-    stage: &StageProcess,
-    sessions: &BTreeMap<String, Session>,
-    ready_ms: u64,
-) {
+fn print(args: &UpArgs, stage: &StageProcess, sessions: &BTreeMap<String, Session>, ready_ms: u64) {
     if args.json {
         let tokens: BTreeMap<&String, serde_json::Value> = sessions
             .iter()
@@ -215,7 +210,15 @@ mod tests {
     fn arguments_become_a_request() {
         let (_root, ctx) = context();
         let cli = Cli::parse_from([
-            "up", "--defects", "a,b", "--users", "2", "--seed", "9", "--env", "DAILY_QUOTA=3",
+            "up",
+            "--defects",
+            "a,b",
+            "--users",
+            "2",
+            "--seed",
+            "9",
+            "--env",
+            "DAILY_QUOTA=3",
         ]);
         let request = request(&cli.up, &ctx).unwrap();
         assert_eq!(request.backend, BackendChoice::Build { defects: true });

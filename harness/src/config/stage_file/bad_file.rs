@@ -70,9 +70,7 @@ impl Format {
 
     pub(super) fn parse(self, text: &str) -> Result<StageDescription, Fault> {
         match self {
-            Self::Json => {
-                serde_json::from_str(text).map_err(|error| Fault::of_json(&error, text))
-            }
+            Self::Json => serde_json::from_str(text).map_err(|error| Fault::of_json(&error, text)),
             Self::Toml => toml::from_str(text).map_err(|error| Fault {
                 message: error.message().to_owned(),
                 start: error.span().map_or(0, |span| span.start),
@@ -114,9 +112,9 @@ impl Fault {
             key_before(text, start)
         };
         let help = unknown.then(|| nearest(&self.message)).flatten();
-        let help = help.map(|near| format!("did you mean `{near}`?")).or_else(|| {
-            Some("docs/schemas/stage.schema.json describes every key".to_owned())
-        });
+        let help = help
+            .map(|near| format!("did you mean `{near}`?"))
+            .or_else(|| Some("docs/schemas/stage.schema.json describes every key".to_owned()));
         let message = match &key {
             Some(key) if !unknown => format!("{key}: {}", self.message),
             Some(_) | None => self.message,

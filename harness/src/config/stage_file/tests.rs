@@ -146,8 +146,7 @@ fn the_committed_schema_is_current() {
     }
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(committed == current, "run this test with UPDATE_SCHEMAS=1 and commit the schema");
-    let validator =
-        jsonschema::validator_for(&serde_json::from_str(&committed).unwrap()).unwrap();
+    let validator = jsonschema::validator_for(&serde_json::from_str(&committed).unwrap()).unwrap();
     assert!(validator.is_valid(&sample()));
     let mut wrong = sample();
     wrong["base_ulr"] = 1.into();

@@ -30,10 +30,12 @@ fn users_of_probes_and_journeys_do_not_inflate_the_number() {
 
 #[test]
 fn the_month_is_a_quota_too() {
-    let month = Limits { monthly_quota: 30, ..limits() };
+    // 600 questions, 45 each: 13 users would ask 47, so 14.
+    let month = Limits { monthly_quota: 45, ..limits() };
     let refused = planned(raw(10, 100.0, 6), &month).unwrap_err();
-    assert!(matches!(refused, PlanError::Quota { quota: 30, needed: 20, .. }), "{refused}");
-    assert!(planned(raw(20, 100.0, 6), &month).is_ok());
+    assert!(matches!(refused, PlanError::Quota { quota: 45, needed: 14, .. }), "{refused}");
+    assert!(planned(raw(13, 100.0, 6), &month).is_err());
+    assert!(planned(raw(14, 100.0, 6), &month).is_ok());
 }
 
 #[test]

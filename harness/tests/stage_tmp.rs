@@ -1,4 +1,0 @@
-//! Temporary.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "test binary")]
-#[path = "it/stage.rs"]
-mod stage;
