@@ -9,5 +9,6 @@ pub mod prompt;
 pub mod question;
 pub mod quota;
 pub mod signature;
+pub mod timestamp;
 pub mod trace;
 pub mod user;

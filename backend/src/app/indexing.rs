@@ -16,6 +16,7 @@ use crate::app::error::{AppError, AppResult};
 use crate::clock::Clock;
 use crate::context::{Deadline, RequestContext};
 use crate::domain::ingestion::{IndexRun, Outcome, Work, outcome_of};
+use crate::domain::trace::TraceParent;
 use crate::ports::{Indexer, IngestionStore, Started};
 
 /// How many items are written at once.

@@ -9,7 +9,6 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 use crate::app::caller::Caller;
@@ -18,6 +17,7 @@ use crate::app::error::{AppError, AppResult, InputError};
 use crate::domain::document::{DocumentType, UPLOAD_BYTES_MAX};
 use crate::domain::ingestion::{Job, JobState};
 use crate::domain::manual::{Manual, ManualStatus, object_key, sidecar, sidecar_key, valid_name};
+use crate::domain::timestamp::rfc3339;
 use crate::ports::{Claim, IdempotencyRecord};
 use crate::state::App;
 
@@ -151,7 +151,7 @@ fn rows(
     job_id: String,
     now: OffsetDateTime,
 ) -> (Manual, Job) {
-    let date = now.format(&Rfc3339).unwrap_or_default();
+    let date = rfc3339(now);
     let job = Job {
         id: job_id.clone(),
         manual_id: manual_id.clone(),

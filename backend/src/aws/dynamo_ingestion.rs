@@ -17,6 +17,7 @@ use crate::aws::dynamo::{
 use crate::aws::dynamo_manuals::{cut, manual_sk, page_of};
 use crate::domain::ingestion::{Job, JobState, Outcome, Work, WorkKind};
 use crate::domain::manual::ManualStatus;
+use crate::domain::timestamp::rfc3339;
 use crate::domain::user::UserId;
 use crate::ports::{IngestionStore, Page, PortError, PortFuture};
 
@@ -228,8 +229,4 @@ fn job_sk(id: &str) -> String {
 
 fn work_sk(id: &str) -> String {
     format!("WORK#{id}")
-}
-
-fn rfc3339(now: OffsetDateTime) -> String {
-    now.format(&Rfc3339).unwrap_or_default()
 }

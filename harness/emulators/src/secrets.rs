@@ -208,7 +208,7 @@ fn take_stages(secret: &mut Secret, taken: &[String]) {
     let moves = taken.iter().any(|stage| stage == CURRENT);
     for version in secret.versions.values_mut() {
         let was_current = version.stages.iter().any(|stage| stage == CURRENT);
-        version.stages.retain(|stage| !taken.contains(stage) && !(moves && stage == PREVIOUS));
+        version.stages.retain(|stage| !(taken.contains(stage) || (moves && stage == PREVIOUS)));
         if moves && was_current {
             version.stages.push(PREVIOUS.to_owned());
         }

@@ -1,7 +1,7 @@
 //! `harness stage …`: stages that stand by themselves, and what every suite needs to start one. The stage itself runs
 //! in a process of its own (`process`).
 
-mod backend;
+mod backend_start;
 mod launch;
 mod launch_error;
 mod paste;

@@ -1,225 +1,31 @@
-//! Stages as processes: what they print, how they fail, and that nothing of them is ever left behind. The backend is
+//! Stages as processes: what they print, who ends them, and that nothing of them is ever left behind. The backend is
 //! the workspace's own, built on the way; no test waits for a fixed time.
 
-use std::ops::ControlFlow;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
-use std::path::PathBuf;
-use std::process::ExitStatus;
-use std::process::Stdio;
-use std::time::Duration;
+mod guard;
+mod processes;
+mod refusals;
 
-use harness::adapters::backend_build;
-use harness::adapters::backend_build::BuildPlan;
-use harness::adapters::guard::GuardLine;
 use harness::adapters::poll;
 use harness::adapters::poll::Pace;
 use harness::adapters::provision::WantedUser;
 use harness::adapters::provision::provision;
-use harness::config::root;
 use nix::sys::signal::Signal;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
+use processes::Harness;
+use processes::PATIENCE;
+use processes::backend;
+use processes::fixture_question;
+use processes::nothing_left;
+use processes::processes_of;
+use processes::script;
 use serde_json::Value;
-use tokio::io::AsyncBufReadExt as _;
-use tokio::io::AsyncReadExt as _;
-use tokio::io::BufReader;
-use tokio::io::Lines;
-use tokio::process::Child;
-use tokio::process::ChildStdin;
-use tokio::process::ChildStdout;
+use std::ops::ControlFlow;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Stdio;
 use tokio::process::Command;
-use tokio::sync::OnceCell;
 use tokio::time::timeout;
-
-/// For anything but a build; generous, since a test machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// What is left five seconds after its parent is an orphan.
-const ORPHAN: Duration = Duration::from_secs(5);
-
-struct Harness {
-    child: Child,
-    stdin: Option<ChildStdin>,
-    lines: Lines<BufReader<ChildStdout>>,
-}
-
-impl Harness {
-    fn start(args: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_harness"))
-            .args(args)
-            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let stdin = child.stdin.take();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, stdin, lines }
-    }
-
-    fn up(run_dir: &Path, more: &[&str]) -> Self {
-        let mut args = vec!["stage", "up", "--run-dir", run_dir.to_str().unwrap()];
-        args.extend(more);
-        Self::start(&args)
-    }
-
-    /// With the workspace's backend.
-    async fn up_with_backend(run_dir: &Path, more: &[&str]) -> Self {
-        let server = backend().await;
-        let mut args = vec!["--backend-bin", server.to_str().unwrap()];
-        args.extend(more);
-        Self::up(run_dir, &args)
-    }
-
-    async fn line(&mut self) -> String {
-        let line = timeout(PATIENCE, self.lines.next_line()).await.expect("a line in time");
-        let line = line.unwrap();
-        if line.is_none() {
-            let (status, stderr) = self.ended().await;
-            assert!(line.is_some(), "no line: {status}\n{stderr}");
-        }
-        line.unwrap()
-    }
-
-    async fn json(&mut self) -> Value {
-        let line = self.line().await;
-        serde_json::from_str(&line).expect(&line)
-    }
-
-    fn signal(&self, signal: Signal) {
-        let pid = self.child.id().unwrap();
-        kill(Pid::from_raw(pid.try_into().unwrap()), signal).unwrap();
-    }
-
-    async fn ended(&mut self) -> (ExitStatus, String) {
-        let status = timeout(PATIENCE, self.child.wait()).await.expect("an end in time").unwrap();
-        let mut stderr = String::new();
-        let read = self.child.stderr.as_mut().unwrap().read_to_string(&mut stderr);
-        timeout(PATIENCE, read).await.unwrap().unwrap();
-        (status, stderr)
-    }
-}
-
-/// The workspace's backend. Building it may wait for another cargo, so it is done apart from what is timed.
-async fn backend() -> PathBuf {
-    static BUILT: OnceCell<PathBuf> = OnceCell::const_new();
-    let built = BUILT.get_or_init(async || {
-        let folder = tempfile::tempdir().unwrap();
-        let cargo = root::cargo_environment();
-        let exe = PathBuf::from(env!("CARGO_BIN_EXE_harness"));
-        let plan = BuildPlan {
-            root: root::find(&exe).unwrap(),
-            harness: exe,
-            defects: false,
-            cargo: cargo.cargo,
-            target_dir: cargo.target_dir,
-            env: cargo.variables,
-            log: folder.path().join("cargo.log"),
-        };
-        backend_build::build(plan).await.unwrap()
-    });
-    built.await.clone()
-}
-
-/// Processes that name `marker` in their command line or environment, but for this one.
-fn processes_of(marker: &Path) -> Vec<(u32, String)> {
-    let marker = marker.to_str().unwrap();
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-        let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else { continue };
-        let read = |file: &str| std::fs::read(entry.path().join(file)).unwrap_or_default();
-        let command = String::from_utf8_lossy(&read("cmdline")).replace('\0', " ");
-        let environment = String::from_utf8_lossy(&read("environ")).into_owned();
-        let ours = command.contains(marker) || environment.contains(marker);
-        if ours && pid != std::process::id() {
-            found.push((pid, command));
-        }
-    }
-    found
-}
-
-async fn nothing_left(marker: &Path) {
-    let gone = poll::until(Pace::quick(ORPHAN), Vec::new(), async || {
-        let left = processes_of(marker);
-        if left.is_empty() { ControlFlow::Break(()) } else { ControlFlow::Continue(left) }
-    });
-    gone.await.expect("nothing is left");
-}
-
-/// The first fixture question: what must occur in its answer is known.
-fn fixture_question() -> Value {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/questions.toml");
-    let text = std::fs::read_to_string(file).unwrap();
-    let questions: Value = toml::from_str(&text).unwrap();
-    questions["question"][0].clone()
-}
-
-fn script(folder: &Path, text: &str) -> PathBuf {
-    let path = folder.join("backend.sh");
-    std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    path
-}
-
-fn guard(folder: &Path, command: &[&str]) -> Harness {
-    let log = folder.join("log");
-    let mut args = vec!["__guard", "--log", log.to_str().unwrap(), "--"];
-    args.extend(command);
-    Harness::start(&args)
-}
-
-async fn guard_line(guard: &mut Harness) -> GuardLine {
-    serde_json::from_str(&guard.line().await).unwrap()
-}
-
-#[tokio::test]
-async fn a_guard_ends_a_stubborn_program_and_its_children() {
-    let folder = tempfile::tempdir().unwrap();
-    let program = script(folder.path(), "trap '' TERM; echo deaf; sleep 1000 & wait; sleep 1000");
-    let mut guard = guard(folder.path(), &[program.to_str().unwrap()]);
-    let GuardLine::Started { pid } = guard_line(&mut guard).await else { panic!("not started") };
-    let log = folder.path().join("log");
-    let deaf = poll::until(Pace::quick(PATIENCE), (), async || {
-        let said = std::fs::read_to_string(&log).unwrap_or_default();
-        if said == "deaf\n" { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    });
-    deaf.await.expect("the program ignores SIGTERM");
-    drop(guard.stdin.take());
-    let GuardLine::Exited(exit) = guard_line(&mut guard).await else { panic!("no exit") };
-    assert_eq!((exit.signal, exit.asked), (Some(9), true));
-    assert!(guard.ended().await.0.success());
-    let group = Pid::from_raw(pid.try_into().unwrap());
-    let left = poll::until(Pace::quick(ORPHAN), (), async || {
-        match nix::sys::signal::killpg(group, None) {
-            Err(_) => ControlFlow::Break(()),
-            Ok(()) => ControlFlow::Continue(()),
-        }
-    });
-    left.await.expect("the whole group is gone");
-}
-
-#[tokio::test]
-async fn a_guard_tells_how_its_program_ended() {
-    let folder = tempfile::tempdir().unwrap();
-    let program = script(folder.path(), "echo out; echo err >&2; exit 7");
-    let mut guard = guard(folder.path(), &[program.to_str().unwrap()]);
-    guard_line(&mut guard).await;
-    let GuardLine::Exited(exit) = guard_line(&mut guard).await else { panic!("no exit") };
-    assert_eq!((exit.code, exit.signal, exit.asked), (Some(7), None, false));
-    // Its stdin is still open here: it ends all the same.
-    assert!(guard.ended().await.0.success());
-    assert_eq!(std::fs::read_to_string(folder.path().join("log")).unwrap(), "out\nerr\n");
-}
-
-#[tokio::test]
-async fn a_guard_says_that_there_is_no_such_program() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut guard = guard(folder.path(), &["/no/such/program"]);
-    let line = guard_line(&mut guard).await;
-    assert!(matches!(line, GuardLine::NotStarted { missing: true, .. }), "{line:?}");
-}
 
 #[tokio::test]
 async fn a_stage_is_described_and_ends_with_ctrl_c() {
@@ -353,66 +159,6 @@ async fn ctrl_c_while_a_stage_starts_leaves_nothing() {
     assert_eq!(processes_of(folder.path()), []);
 }
 
-/// What `stage up` says, exit code and stderr, when the backend is this script.
-async fn refused(text: &str, more: &[&str]) -> (Option<i32>, String) {
-    let folder = tempfile::tempdir().unwrap();
-    let program = script(folder.path(), text);
-    let mut args = vec!["--backend-bin", program.to_str().unwrap()];
-    args.extend(more);
-    let mut up = Harness::up(folder.path(), &args);
-    let (status, stderr) = up.ended().await;
-    assert_eq!(processes_of(folder.path()), []);
-    (status.code(), stderr)
-}
-
-#[tokio::test]
-async fn a_backend_that_dies_at_start_is_shown_with_its_last_lines() {
-    let (code, stderr) = refused("echo starting; echo 'no such table' >&2; exit 3", &[]).await;
-    assert_eq!(code, Some(4));
-    assert!(stderr.contains("ended before it was ready (exit code 3)"), "{stderr}");
-    assert!(stderr.contains("starting") && stderr.contains("no such table"), "{stderr}");
-}
-
-#[tokio::test]
-async fn a_backend_that_never_listens_is_given_ten_seconds() {
-    let (code, stderr) = refused("echo still thinking; exec sleep 1000", &[]).await;
-    assert_eq!(code, Some(4));
-    assert!(stderr.contains("was not ready within 10s"), "{stderr}");
-    assert!(stderr.contains("still thinking"), "{stderr}");
-}
-
-#[tokio::test]
-async fn a_taken_port_is_a_clear_sentence() {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap();
-    let variable = format!("BIND_ADDRESS={address}");
-    let (code, stderr) = refused("exec sleep 1000", &["--env", &variable]).await;
-    assert_eq!(code, Some(4));
-    assert!(stderr.contains(&format!("cannot listen on {address}")), "{stderr}");
-    let (code, stderr) = refused("exec sleep 1000", &["--env", "BIND_ADDRESS=0.0.0.0:80"]).await;
-    assert_eq!(code, Some(2), "{stderr}");
-}
-
-#[tokio::test]
-async fn a_missing_binary_has_a_hint() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut up = Harness::up(folder.path(), &["--backend-bin", "/no/such/backend"]);
-    let (status, stderr) = up.ended().await;
-    assert_eq!(status.code(), Some(4));
-    assert!(stderr.contains("there is no backend binary /no/such/backend"), "{stderr}");
-    assert!(stderr.contains("--backend-bin"), "{stderr}");
-}
-
-#[tokio::test]
-async fn a_configuration_that_the_backend_refuses_is_shown() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut up = Harness::up_with_backend(folder.path(), &["--env", "DAILY_QUOTA=many"]).await;
-    let (status, stderr) = up.ended().await;
-    assert_eq!(status.code(), Some(4));
-    assert!(stderr.contains("ended before it was ready"), "{stderr}");
-    assert!(stderr.contains("DAILY_QUOTA"), "{stderr}");
-}
-
 #[tokio::test]
 async fn a_backend_run_by_hand_gets_its_variables_in_a_file() {
     let folder = tempfile::tempdir().unwrap();
@@ -442,16 +188,6 @@ async fn a_backend_run_by_hand_gets_its_variables_in_a_file() {
     by_hand.kill().await.unwrap();
 }
 
-#[tokio::test]
-async fn defects_that_the_binary_does_not_have_are_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut up = Harness::up_with_backend(folder.path(), &["--defects", "quota-fails-open"]).await;
-    let (status, stderr) = up.ended().await;
-    assert_eq!(status.code(), Some(4));
-    assert!(stderr.contains("does not have the seeded defects quota-fails-open"), "{stderr}");
-    assert!(stderr.contains("server-defects"), "{stderr}");
-}
-
 /// With nothing but the stage file: a known user keeps its manuals, a new one is created, nothing is uploaded twice.
 #[tokio::test]
 async fn users_are_provisioned_from_the_description_alone() {
@@ -479,28 +215,4 @@ async fn users_are_provisioned_from_the_description_alone() {
     let stranger = WantedUser { username: "alice".to_owned(), manuals: vec!["toaster".to_owned()] };
     let error = provision(&stage, &manuals, &[stranger], 1).await.unwrap_err().to_string();
     assert!(error.contains("\"toaster\"") && error.contains("router"), "{error}");
-}
-
-/// `--stage FILE` of a suite: exit 2 with the place, before anything is started.
-#[tokio::test]
-async fn a_stage_file_that_cannot_be_used_is_a_usage_error() {
-    let folder = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| {
-        let path = folder.path().join(name);
-        std::fs::write(&path, text).unwrap();
-        path.to_str().unwrap().to_owned()
-    };
-    let other = write("other.json", "{ \"schema\": \"manuel-stage/9\" }");
-    let broken = write("broken.toml", "schema = \"manuel-stage/1\"\nbase_url = 7\n");
-    for (file, said) in [
-        ("/no/such/stage.json", "cannot read the stage file /no/such/stage.json"),
-        (other.as_str(), "unknown schema `manuel-stage/9`"),
-        (broken.as_str(), "broken.toml:2"),
-    ] {
-        let mut load = Harness::start(&["load", "--profile", "smoke", "--stage", file]);
-        let (status, stderr) = load.ended().await;
-        assert_eq!(status.code(), Some(2), "{stderr}");
-        let unwrapped = stderr.replace("\n  │ ", "");
-        assert!(unwrapped.contains(said), "{stderr}");
-    }
 }

@@ -4,8 +4,6 @@ use axum::Json;
 use axum::extract::State;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use crate::app::caller::Caller;
 use crate::app::error::{AppError, InputError};
@@ -14,6 +12,7 @@ use crate::context;
 use crate::domain::cost::{CostLine, JsonDecimal, PRICES_AS_OF, total};
 use crate::domain::prompt::Passage;
 use crate::domain::question::Question;
+use crate::domain::timestamp::rfc3339;
 use crate::http::error::ApiError;
 use crate::http::extract::JsonBody;
 use crate::state::App;
@@ -136,11 +135,6 @@ fn cost_line(line: &CostLine) -> CostLineAnswer {
         unit: line.unit,
         quantity: line.quantity,
     }
-}
-
-/// RFC 3339 in UTC.
-pub(super) fn rfc3339(at: OffsetDateTime) -> String {
-    at.format(&Rfc3339).unwrap_or_default()
 }
 
 impl From<UsageFigures> for UsageFiguresAnswer {

@@ -10,8 +10,9 @@ use crate::app::error::{AppError, InputError};
 use crate::app::usage;
 use crate::domain::cost::JsonDecimal;
 use crate::domain::quota::UsageDay;
+use crate::domain::timestamp::rfc3339;
 use crate::http::error::ApiError;
-use crate::http::routes::query::{UsageFiguresAnswer, rfc3339};
+use crate::http::routes::query::UsageFiguresAnswer;
 use crate::state::App;
 
 /// `?days=`

@@ -123,7 +123,11 @@ fn manuals(
     if let Some(objects) = &after.objects {
         let what = "objects of manuals against uploads and deletions";
         lines.push(line(what, OBJECTS_PER_MANUAL, objects.len() as u64));
-        let holds = |id: &&String| now.contains(*id) || objects.iter().any(|key| key.contains(*id));
+        let is_of = |key: &str, id: &str| {
+            let name = key.rsplit('/').next().unwrap_or(key);
+            name.strip_prefix(id).is_some_and(|rest| rest.starts_with('.'))
+        };
+        let holds = |id: &&String| now.contains(*id) || objects.iter().any(|key| is_of(key, id));
         lines.push(Conservation {
             expected_min: 0,
             expected_max: 0,

@@ -41,11 +41,11 @@ pub(super) fn walk<'a, T>(map: &'a BTreeMap<String, T>, wanted: &Wanted<'_>) -> 
     let mut listed = Listed { entries: Vec::new(), prefixes: Vec::new(), next: None };
     let mut last = None;
     let start = if after > prefix { after } else { prefix };
-    let passed = |key: &str| {
-        !after.is_empty()
-            && (key <= after
-                || (!delimiter.is_empty() && after.ends_with(delimiter) && key.starts_with(after)))
-    };
+    // A page that ended with a common prefix goes on behind all keys below it. A marker no longer
+    // than the prefix is a key.
+    let rolled = !delimiter.is_empty() && after.ends_with(delimiter) && after.len() > prefix.len();
+    let passed =
+        |key: &str| !after.is_empty() && (key <= after || (rolled && key.starts_with(after)));
     for (key, value) in map.range::<str, _>((Bound::Included(start), Bound::Unbounded)) {
         if !key.starts_with(prefix) {
             break;
@@ -281,5 +281,12 @@ mod tests {
         assert_eq!(keys(&wanted), (vec!["a/b/3".into()], vec![], None));
         wanted.max = 0;
         assert_eq!(keys(&wanted).0, Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_marker_that_is_the_prefix_itself_is_a_key() {
+        let wanted = Wanted { prefix: "a/", delimiter: "/", after: "a/", max: 9 };
+        let (entries, prefixes, _) = keys(&wanted);
+        assert_eq!((entries, prefixes), (vec!["a/1".into(), "a/2".into()], vec!["a/b/".into()]));
     }
 }

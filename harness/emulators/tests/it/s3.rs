@@ -60,13 +60,14 @@ async fn probe(stage: &Stage) {
     assert_eq!(ranged.content_range(), Some("bytes 1-3/5"));
     assert_eq!(ranged.body.collect().await.unwrap().to_vec(), b"ell");
     // A body from a file is streamed: `aws-chunked` with the checksum in a trailer.
-    let file = stage.file(&[7; 200_000]);
+    let large = vec![7; 200_000];
+    let file = stage.file(&large);
     let streamed = client.put_object().bucket(&bucket).key("streamed");
     let streamed = streamed
         .checksum_algorithm(ChecksumAlgorithm::Sha256)
         .body(ByteStream::from_path(file).await.unwrap());
     assert!(streamed.send().await.unwrap().checksum_sha256().is_some());
-    assert_eq!(read(&client, &bucket, "streamed").await, [7; 200_000]);
+    assert_eq!(read(&client, &bucket, "streamed").await, large);
     let again = client.put_object().bucket(&bucket).key("dir/a b+c%.txt").if_none_match("*");
     let again = again.body(ByteStream::from_static(b"x")).send().await;
     assert_eq!(code(again), "PreconditionFailed");

@@ -10,8 +10,8 @@ use tokio::time::Instant;
 use verdict::domain::stage::Limits;
 use verdict::domain::stage::StageDescription;
 
-use super::backend;
-use super::backend::Version;
+use super::backend_start;
+use super::backend_start::Version;
 use super::launch_error::LaunchError;
 use super::manual_files;
 use crate::adapters::embedded_stage::BackendFacts;
@@ -118,9 +118,9 @@ impl<'a> Launch<'a> {
         let StageRequest { root, run_dir, .. } = self.request;
         match &self.request.backend {
             BackendChoice::Build { defects } => {
-                backend::build(self.ctx, root, run_dir, *defects).await.map(Some)
+                backend_start::build(self.ctx, root, run_dir, *defects).await.map(Some)
             }
-            BackendChoice::Binary(path) => backend::named(path).map(Some),
+            BackendChoice::Binary(path) => backend_start::named(path).map(Some),
             BackendChoice::None { .. } => Ok(None),
         }
     }
@@ -141,17 +141,17 @@ impl<'a> Launch<'a> {
 
     async fn start_backend(&mut self, binary: PathBuf) -> Result<Answering, LaunchError> {
         if let Some(address) = self.request.env.get("BIND_ADDRESS") {
-            backend::check_bind_address(address)?;
+            backend_start::check_bind_address(address)?;
         }
         let variables = self.variables("127.0.0.1:0".to_owned(), root::passed_on())?;
         let log = self.backend_log();
         let places = (self.request.run_dir.as_path(), log.as_path());
-        let started = backend::start(self.ctx, &binary, variables, places).await?;
+        let started = backend_start::start(self.ctx, &binary, variables, places).await?;
         let guarded = self.backend.insert(started);
-        let base_url = backend::listening(guarded, &binary, &log).await?;
+        let base_url = backend_start::listening(guarded, &binary, &log).await?;
         let version = tokio::select! {
             exit = guarded.exited() => return Err(LaunchError::Ended { path: binary, exit }),
-            version = backend::version(&base_url, backend::pace()) => version,
+            version = backend_start::version(&base_url, backend_start::pace()) => version,
         };
         match version {
             Ok(version) => Ok(Answering { base_url, version }),
@@ -169,8 +169,8 @@ impl<'a> Launch<'a> {
         note: &mut impl FnMut(String),
     ) -> Result<Answering, LaunchError> {
         let address = match self.request.env.get("BIND_ADDRESS") {
-            Some(address) => backend::check_bind_address(address)?,
-            None => backend::free_address()?,
+            Some(address) => backend_start::check_bind_address(address)?,
+            None => backend_start::free_address()?,
         };
         let variables = self.variables(address.to_string(), Variables::new())?;
         env_file(file, &variables)
@@ -182,7 +182,7 @@ impl<'a> Launch<'a> {
             file.display(),
             BY_HAND.as_secs() / 60
         ));
-        match backend::version(&base_url, Pace::patient(BY_HAND)).await {
+        match backend_start::version(&base_url, Pace::patient(BY_HAND)).await {
             Ok(version) => Ok(Answering { base_url, version }),
             Err(expired) => Err(LaunchError::NobodyStarted {
                 base_url,
