@@ -10,7 +10,14 @@ const BUILT_FROM: &[&str] = &["harness", "Cargo.toml", "Cargo.lock", ".cargo"];
 fn main() {
     println!("cargo:rerun-if-env-changed=HARNESS_GIT_COMMIT");
     for path in [
-        "build.rs", "src", "core/src", "client/src", "emulators/src", "Cargo.toml", "../Cargo.toml", "../Cargo.lock",
+        "build.rs",
+        "src",
+        "core/src",
+        "client/src",
+        "emulators/src",
+        "Cargo.toml",
+        "../Cargo.toml",
+        "../Cargo.lock",
     ] {
         rerun_if_changed(Path::new(path));
     }

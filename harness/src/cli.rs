@@ -86,7 +86,10 @@ async fn run(cli: Cli) -> Result<Exit, CommandError> {
         (Some(root), _) => root,
         (None, Command::StageProcess | Command::Guard(_) | Command::LoadWorker) => PathBuf::new(),
         (None, _) => root::find(&exe).map_err(|error| {
-            CommandError::usage(error.to_string(), "give the project's folder with --root".to_owned())
+            CommandError::usage(
+                error.to_string(),
+                "give the project's folder with --root".to_owned(),
+            )
         })?,
     };
     let ctx = Context { root, exe };

@@ -55,6 +55,7 @@ fn profile() -> Profile {
         manuals: vec!["router".to_owned()],
         max_in_flight: 1_000,
         timeout_ms: 30_000,
+        model_latency: None,
         cache_hits: CacheHits { min_permille: 0, max_permille: 1_000 },
         mix: BTreeMap::from([("query".to_owned(), 1)]),
         stages: vec![stage],

@@ -36,6 +36,7 @@ fn profile(arrivals: u32) -> Profile {
         manuals: vec!["router".to_owned()],
         max_in_flight: 1_000,
         timeout_ms: 30_000,
+        model_latency: None,
         cache_hits: CacheHits { min_permille: 0, max_permille: 1_000 },
         mix: mix.into_iter().map(|(name, weight)| (name.to_owned(), weight)).collect(),
         stages: vec![stage],

@@ -15,8 +15,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// How long a client may take to send a request's head.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a client may take to send a request's head. Longer than the 90 s for which SDK clients
+/// keep an idle connection, so that it is never the server that closes first.
+const HEAD_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// The body of every answer; `s3s` has one that holds bytes and streams alike.
 pub(crate) type Body = s3s::Body;

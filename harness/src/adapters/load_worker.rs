@@ -2,8 +2,8 @@
 //! everything on stdin (one JSON line; the end of stdin means stop), and says what it saw on stdout, one line of
 //! evidence at a time. It judges nothing but the class of an answer.
 
-mod assess;
 mod ask;
+mod assess;
 mod attack;
 mod clock;
 mod engine;

@@ -32,7 +32,12 @@ impl Sampler {
     }
 
     /// A sample at `at_ms` of the load; `now_us` is any monotonic clock. The first has no processor use yet and is none.
-    pub fn sample(&mut self, at_ms: u64, now_us: u64, phase: &str) -> Result<Option<Resource>, SampleError> {
+    pub fn sample(
+        &mut self,
+        at_ms: u64,
+        now_us: u64,
+        phase: &str,
+    ) -> Result<Option<Resource>, SampleError> {
         let pid = self.pid;
         self.read(at_ms, now_us, phase).map_err(|source| SampleError { pid, source })
     }
@@ -51,7 +56,8 @@ impl Sampler {
         let Some((last_ticks, last_us)) = last.filter(|(_, last_us)| *last_us < now_us) else {
             return Ok(None);
         };
-        let used = ticks.saturating_sub(last_ticks) * 1_000_000_000 / procfs::ticks_per_second().max(1);
+        let used =
+            ticks.saturating_sub(last_ticks) * 1_000_000_000 / procfs::ticks_per_second().max(1);
         Ok(Some(Resource {
             at_ms,
             phase: phase.to_owned(),

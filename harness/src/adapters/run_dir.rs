@@ -137,10 +137,11 @@ pub struct EvidenceLog {
 impl EvidenceLog {
     /// Appends a line; it is in the file when this returns.
     pub fn append(&mut self, evidence: Evidence) -> Result<(), RunDirError> {
-        let written = serde_json::to_vec(&evidence).map_err(io::Error::from).and_then(|mut line| {
-            line.push(b'\n');
-            self.file.write_all(&line)
-        });
+        let written =
+            serde_json::to_vec(&evidence).map_err(io::Error::from).and_then(|mut line| {
+                line.push(b'\n');
+                self.file.write_all(&line)
+            });
         self.kept.push(evidence);
         written.map_err(|source| RunDirError::Write { path: self.path.clone(), source })
     }
@@ -152,9 +153,7 @@ impl EvidenceLog {
 
     /// All lines so far, on disk for good.
     pub fn finish(self) -> Result<Vec<Evidence>, RunDirError> {
-        self.file
-            .sync_all()
-            .map_err(|source| RunDirError::Write { path: self.path, source })?;
+        self.file.sync_all().map_err(|source| RunDirError::Write { path: self.path, source })?;
         Ok(self.kept)
     }
 }

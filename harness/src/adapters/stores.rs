@@ -73,9 +73,8 @@ impl Stores {
         let SecretRef::Throwaway(secret) = &credentials.secret_access_key else {
             return Err(missing("resolved secret key"));
         };
-        let endpoint = |service: &'static str| {
-            stage.endpoints.get(service).ok_or_else(|| missing("endpoint"))
-        };
+        let endpoint =
+            |service: &'static str| stage.endpoints.get(service).ok_or_else(|| missing("endpoint"));
         let (dynamodb, s3) = (endpoint("dynamodb")?, endpoint("s3")?);
         let keys = Credentials::new(&credentials.access_key_id, secret, None, None, "stage");
         let timeouts = TimeoutConfig::builder().operation_timeout(OPERATION).build();
@@ -132,9 +131,7 @@ impl Stores {
     /// `(charged, open reservations)`.
     async fn charged(&self, name: &str, sub: &str) -> Result<(u64, u64), StoresError> {
         let items = self.items("usage", &self.usage_table, name, sub).await?;
-        let is = |item: &BTreeMap<String, AttributeValue>, prefix: &str| {
-            matches!(item.get("sk"), Some(AttributeValue::S(sk)) if sk.starts_with(prefix))
-        };
+        let is = |item: &BTreeMap<String, AttributeValue>, prefix: &str| matches!(item.get("sk"), Some(AttributeValue::S(sk)) if sk.starts_with(prefix));
         let used = |item: &BTreeMap<String, AttributeValue>| match item.get("used") {
             Some(AttributeValue::N(number)) => number.parse::<u64>().unwrap_or(0),
             _ => 0,
@@ -194,7 +191,9 @@ impl Stores {
                 user: name.to_owned(),
                 source: Box::new(source),
             })?;
-            keys.extend(page.contents().iter().filter_map(|object| object.key().map(str::to_owned)));
+            keys.extend(
+                page.contents().iter().filter_map(|object| object.key().map(str::to_owned)),
+            );
         }
         Ok(keys)
     }

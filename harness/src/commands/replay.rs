@@ -41,7 +41,11 @@ pub async fn run(args: Args, ctx: &Context) -> Result<Exit, CommandError> {
     let repro = read(&args.from)?;
     if repro.suite != "load" {
         return Err(CommandError::usage(
-            format!("{}: this build cannot replay the suite `{}`", args.from.display(), repro.suite),
+            format!(
+                "{}: this build cannot replay the suite `{}`",
+                args.from.display(),
+                repro.suite
+            ),
             None,
         ));
     }
@@ -84,7 +88,9 @@ fn recorded(recipe: &StageRecipe) -> StageChoice {
         backend: recipe
             .backend_bin
             .as_ref()
-            .map_or(BackendChoice::Build { defects: false }, |path| BackendChoice::Binary(path.into())),
+            .map_or(BackendChoice::Build { defects: false }, |path| {
+                BackendChoice::Binary(path.into())
+            }),
         defects: recipe.defects.clone(),
         env: recipe.env.clone(),
     }
@@ -99,7 +105,8 @@ fn read(from: &Path) -> Result<Repro, CommandError> {
         )
     })?;
     Repro::parse(&text).map_err(|error| {
-        let why = std::error::Error::source(&error).map_or(String::new(), |source| format!(": {source}"));
+        let why =
+            std::error::Error::source(&error).map_or(String::new(), |source| format!(": {source}"));
         CommandError::usage(
             format!("{}: {error}{why}", file.display()),
             "docs/schemas/repro.schema.json describes every key".to_owned(),

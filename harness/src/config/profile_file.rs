@@ -105,8 +105,8 @@ pub fn read(root: &Path, name: &str) -> Result<Profile, ProfileFileError> {
     }
     let relative = format!("{FOLDER}/{name}.toml");
     let path = root.join(&relative);
-    let text = std::fs::read_to_string(&path)
-        .map_err(|source| ProfileFileError::Read { path, source })?;
+    let text =
+        std::fs::read_to_string(&path).map_err(|source| ProfileFileError::Read { path, source })?;
     parse(&relative, &text).map_err(ProfileFileError::Bad)
 }
 

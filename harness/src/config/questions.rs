@@ -33,8 +33,8 @@ pub enum QuestionsError {
 /// All questions.
 pub fn read(root: &Path) -> Result<QuestionSet, QuestionsError> {
     let path = root.join(FILE);
-    let text = std::fs::read_to_string(&path)
-        .map_err(|source| QuestionsError::Read { path, source })?;
+    let text =
+        std::fs::read_to_string(&path).map_err(|source| QuestionsError::Read { path, source })?;
     let set: QuestionSet =
         toml::from_str(&text).map_err(|source| QuestionsError::Parse(Box::new(source)))?;
     let mut ids = std::collections::BTreeSet::new();

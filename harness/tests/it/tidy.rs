@@ -13,15 +13,24 @@ const HARNESS: &[(&str, &[&str])] = &[
     ("cli", &["commands", "config"]),
 ];
 /// The same of the package `verdict`.
-const CORE: &[(&str, &[&str])] =
-    &[("domain", &[]), ("plan", &["domain"]), ("judge", &["domain"])];
+const CORE: &[(&str, &[&str])] = &[("domain", &[]), ("plan", &["domain"]), ("judge", &["domain"])];
 /// The core is synchronous, has no clock and no randomness, and cannot do I/O.
 const EFFECTS: &[&str] = &[
-    "tokio", "async fn", "std::fs", "std::env", "std::net", "std::io", "reqwest", "aws_sdk",
-    "::now()", "rand::", "Instant", "SystemTime",
+    "tokio",
+    "async fn",
+    "std::fs",
+    "std::env",
+    "std::net",
+    "std::io",
+    "reqwest",
+    "aws_sdk",
+    "::now()",
+    "rand::",
+    "Instant",
+    "SystemTime",
 ];
 /// What a suite must not know: the system under test is a process and a URL.
-const SUT: &str = "backend::";
+const SUT: &str = "use backend::";
 /// Longest file, in lines.
 const LINES_MAX: usize = 400;
 
@@ -34,10 +43,10 @@ fn violations(layers: &[(&str, &[&str])], pure: bool, module: &str, source: &str
         .filter(|line| !line.trim_start().starts_with("//"))
         .flat_map(|line| [line, "\n"])
         .collect();
-    let named = code.split("crate::").skip(1).map(|rest| {
-        rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default()
-    });
-    let imports = named
+    let imports = code
+        .split("crate::")
+        .skip(1)
+        .flat_map(named)
         .filter(|name| *name != module && !allowed.contains(name))
         .map(|name| format!("`{module}` must not name `{name}`"));
     let effects = EFFECTS
@@ -45,6 +54,30 @@ fn violations(layers: &[(&str, &[&str])], pure: bool, module: &str, source: &str
         .filter(|effect| pure && code.contains(**effect))
         .map(|effect| format!("`{module}` is pure and must not use `{effect}`"));
     imports.chain(effects).collect()
+}
+
+/// The siblings that stand behind a `crate::`: one, or those of a group in braces.
+fn named(rest: &str) -> Vec<&str> {
+    let first =
+        |text: &str| text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
+    let Some(group) = rest.strip_prefix('{') else { return vec![&rest[..first(rest)]] };
+    let (mut depth, mut start, mut names) = (0_usize, 0, Vec::new());
+    for (at, character) in group.char_indices() {
+        match character {
+            '{' => depth += 1,
+            '}' if depth > 0 => depth -= 1,
+            ',' | '}' if depth == 0 => {
+                let item = group[start..at].trim();
+                names.extend((!item.is_empty()).then(|| &item[..first(item)]));
+                start = at + 1;
+                if character == '}' {
+                    break;
+                }
+            }
+            _ => {}
+        }
+    }
+    names
 }
 
 fn visit(dir: &Path, module: Option<&str>, check: &mut dyn FnMut(&Path, &str, &str)) {
@@ -126,6 +159,15 @@ fn the_harness_does_not_link_the_backend() {
 fn a_violation_is_seen() {
     assert_eq!(
         violations(CORE, true, "plan", "use crate::judge::load;"),
+        ["`plan` must not name `judge`"]
+    );
+    assert_eq!(
+        violations(
+            CORE,
+            true,
+            "plan",
+            "use crate::{\n    domain::{a::B, c},\n    judge::load,\n};"
+        ),
         ["`plan` must not name `judge`"]
     );
     assert_eq!(

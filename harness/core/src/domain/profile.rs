@@ -34,6 +34,9 @@ pub struct RawProfile {
     pub timeout_ms: u64,
     /// Share of answers that come from the cache, which the verdict verifies.
     pub cache_hits: CacheHits,
+    /// How long the model takes on a stage of the run's own; at once where absent. A stage that stands has its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_latency: Option<ModelLatency>,
     /// Weights of the kinds of request of open stages.
     pub mix: BTreeMap<String, u32>,
     /// The shape of the load, in order.
@@ -53,6 +56,18 @@ pub struct CacheHits {
     pub min_permille: u32,
     /// At most.
     pub max_permille: u32,
+}
+
+/// How long an emulated model takes: log-normal, drawn by seed and content, and more for longer answers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ModelLatency {
+    /// Half of the calls take less, in milliseconds.
+    pub median_ms: u32,
+    /// 95 % of the calls take less, in milliseconds; not below the median.
+    pub p95_ms: u32,
+    /// Milliseconds for each 1 000 output tokens, in addition.
+    pub ms_per_1000_output_tokens: u32,
 }
 
 /// A stretch of the load, as written.

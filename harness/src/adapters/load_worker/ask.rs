@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use manuel_client::Auth;
 use manuel_client::Encoded;
-use manuel_client::Prepared;
 use manuel_client::PrepareError;
+use manuel_client::Prepared;
 use manuel_client::Request;
 use manuel_client::SendOptions;
 use manuel_client::Signer;
@@ -111,6 +111,7 @@ pub(super) fn prepare(
     } else {
         Signing::Proper { signer, user: &seat.user.sub, time: SigningTime::at(unix_s) }
     };
-    let options = SendOptions { auth, signing, traceparent: Some(trace), extra_headers: Vec::new() };
+    let options =
+        SendOptions { auth, signing, traceparent: Some(trace), extra_headers: Vec::new() };
     seat.client.prepare(encoded, &options)
 }

@@ -1,14 +1,14 @@
 //! What an answer is: its class, and the promises that it breaks. Expectations are exact where the stage's model is
 //! deterministic; isolation and existing citations are strict everywhere.
 
-use manuel_client::contract::Contract;
-use manuel_client::contract::ContractBreach;
-use manuel_client::contract::Parsed;
 use manuel_client::Exchange;
 use manuel_client::Failure;
 use manuel_client::Request;
 use manuel_client::answers::CacheStatus;
 use manuel_client::answers::QueryAnswer;
+use manuel_client::contract::Contract;
+use manuel_client::contract::ContractBreach;
+use manuel_client::contract::Parsed;
 use verdict::domain::kind::AnswerClass;
 use verdict::domain::kind::RequestKind;
 use verdict::domain::profile::Outage;
@@ -107,7 +107,9 @@ fn success(
             expected: "401 for an upload without a signature".to_owned(),
             seen: format!("{}: it was let in", assessment.status),
         }),
-        (RequestKind::DependencyOut, Some(outage)) if !outage.expect_status.contains(&assessment.status) => {
+        (RequestKind::DependencyOut, Some(outage))
+            if !outage.expect_status.contains(&assessment.status) =>
+        {
             let rule = if outage.service == "dynamodb" {
                 Rule::QuotaFailsClosed
             } else {
@@ -115,7 +117,10 @@ fn success(
             };
             assessment.broken.push(Broken {
                 rule,
-                expected: format!("{:?} while {} is out ({})", outage.expect_status, outage.service, outage.error),
+                expected: format!(
+                    "{:?} while {} is out ({})",
+                    outage.expect_status, outage.service, outage.error
+                ),
                 seen: format!("{}: an answer all the same", assessment.status),
             });
         }
@@ -132,7 +137,11 @@ fn success(
     AnswerClass::Ok
 }
 
-fn refusal(expected: &Expected<'_>, exchange: &Exchange, assessment: &mut Assessment) -> AnswerClass {
+fn refusal(
+    expected: &Expected<'_>,
+    exchange: &Exchange,
+    assessment: &mut Assessment,
+) -> AnswerClass {
     let status = exchange.status;
     // Its code counts also where something else in the body breaks the contract.
     let body: Option<serde_json::Value> = serde_json::from_slice(&exchange.body).ok();
@@ -153,8 +162,7 @@ fn wanted(expected: &Expected<'_>, status: u16, code: &str) -> (bool, String, Ru
         let wanted = format!("{:?} while {} is out", outage.expect_status, outage.service);
         return (outage.expect_status.contains(&status), wanted, Rule::DependencyMapped);
     }
-    let unexplained =
-        if status >= 500 { Rule::Unexplained5xx } else { Rule::UnexplainedRefusal };
+    let unexplained = if status >= 500 { Rule::Unexplained5xx } else { Rule::UnexplainedRefusal };
     if expected.kind == RequestKind::UnsignedUpload {
         (status == 401, "401".to_owned(), Rule::Signature)
     } else if expected.kind == RequestKind::QuotaBurst {
@@ -177,7 +185,11 @@ fn query(expected: &Expected<'_>, answer: &QueryAnswer, broken: &mut Vec<Broken>
                     "a source in manual {} ({}), {}",
                     source.manual_id,
                     source.manual_name,
-                    if foreign { "which is another user's" } else { "which the user does not have" }
+                    if foreign {
+                        "which is another user's"
+                    } else {
+                        "which the user does not have"
+                    }
                 ),
             });
         }
@@ -186,7 +198,8 @@ fn query(expected: &Expected<'_>, answer: &QueryAnswer, broken: &mut Vec<Broken>
         return;
     }
     let Some(question) = expected.question else { return };
-    let nothing = matches!(expected.kind, RequestKind::QueryForeign | RequestKind::QueryUnanswerable);
+    let nothing =
+        matches!(expected.kind, RequestKind::QueryForeign | RequestKind::QueryUnanswerable);
     if nothing {
         nothing_said(question, answer, broken);
     } else {
@@ -201,7 +214,10 @@ fn nothing_said(question: &Question, answer: &QueryAnswer, broken: &mut Vec<Brok
     }
     broken.push(Broken {
         rule: Rule::RightAnswer,
-        expected: format!("\"The manuals do not say.\" and no source, for question {}", question.id),
+        expected: format!(
+            "\"The manuals do not say.\" and no source, for question {}",
+            question.id
+        ),
         seen: format!("\"{}\" with {} sources", short(&answer.answer), answer.sources.len()),
     });
 }
@@ -210,7 +226,8 @@ fn right_answer(seat: &Seat, question: &Question, answer: &QueryAnswer, broken: 
     let Some(key) = &question.manual else { return };
     let id = seat.user.manual_ids.get(key);
     let cited = answer.sources.iter().any(|source| {
-        Some(&source.manual_id) == id && (question.page.is_none() || source.page_number == question.page)
+        Some(&source.manual_id) == id
+            && (question.page.is_none() || source.page_number == question.page)
     });
     let said = question.phrase.as_ref().is_none_or(|p| normal(&answer.answer).contains(&normal(p)));
     if cited && said {

@@ -142,10 +142,14 @@ async fn attack(
 
 fn stretches(engine: &Engine) -> Vec<Stretch> {
     let profile = &engine.plan.run.profile;
-    let closed_users: usize = profile.stages().iter().map(|stage| match stage.shape {
-        Shape::Closed { users, .. } => users as usize,
-        Shape::Open { .. } => 0,
-    }).sum();
+    let closed_users: usize = profile
+        .stages()
+        .iter()
+        .map(|stage| match stage.shape {
+            Shape::Closed { users, .. } => users as usize,
+            Shape::Open { .. } => 0,
+        })
+        .sum();
     // Journeys have the last seats, in the order of their stages.
     let mut first_seat = engine.seats.len().saturating_sub(closed_users);
     let mut stretches: Vec<Stretch> = Vec::new();
@@ -155,7 +159,11 @@ fn stretches(engine: &Engine) -> Vec<Stretch> {
             Shape::Open { .. } => {
                 let end_us = stage.start_us + stage.duration_us;
                 let to = from
-                    + engine.load.arrivals.get(from..).unwrap_or_default()
+                    + engine
+                        .load
+                        .arrivals
+                        .get(from..)
+                        .unwrap_or_default()
                         .partition_point(|arrival| arrival.due_us < end_us);
                 match stretches.last_mut() {
                     Some(Stretch::Open { names, arrivals }) => {

@@ -89,12 +89,18 @@ pub(super) struct Shot<'a> {
 }
 
 impl Engine {
-    pub(super) fn new(worker_plan: WorkerPlan, stop: CancellationToken) -> Result<Self, WorkerError> {
+    pub(super) fn new(
+        worker_plan: WorkerPlan,
+        stop: CancellationToken,
+    ) -> Result<Self, WorkerError> {
         let run = &worker_plan.run;
         let mut load = plan(&run.profile, run.seed, &run.limits, &worker_plan.questions)
             .map_err(WorkerError::Schedule)?;
         if load.sha256 != run.schedule_sha256 {
-            return Err(WorkerError::Digest { here: load.sha256, there: run.schedule_sha256.clone() });
+            return Err(WorkerError::Digest {
+                here: load.sha256,
+                there: run.schedule_sha256.clone(),
+            });
         }
         if let Some(only) = &run.only {
             let only: BTreeSet<u32> = only.iter().copied().collect();
@@ -135,7 +141,8 @@ impl Engine {
     /// Ends the books.
     pub(super) fn finish(&self) -> Result<Done, std::io::Error> {
         let totals = self.recorder.totals();
-        let span = |first: Option<u64>, last: u64| first.map_or(0, |first| last.saturating_sub(first));
+        let span =
+            |first: Option<u64>, last: u64| first.map_or(0, |first| last.saturating_sub(first));
         Ok(Done {
             planned: self.load.arrivals.len() as u64,
             started: totals.started,
@@ -217,8 +224,12 @@ impl Engine {
         shot: &Shot<'_>,
         trace: Traceparent,
     ) -> Result<(Request, Result<Exchange, Failure>), manuel_client::PrepareError> {
-        let (request, encoded): (Request, Encoded) =
-            self.encodings.request(shot.kind, shot.question, shot.manual.as_deref(), shot.ordinal)?;
+        let (request, encoded): (Request, Encoded) = self.encodings.request(
+            shot.kind,
+            shot.question,
+            shot.manual.as_deref(),
+            shot.ordinal,
+        )?;
         let prepared =
             prepare(seat, &self.signer, (shot.kind, &encoded), trace, LoadClock::unix_s())?;
         let answer = seat.client.send(&prepared, &self.clock).await;

@@ -55,7 +55,12 @@ pub(super) async fn travel(
     }
     while !over() {
         let mut uploaded = None;
-        let draw = below(engine.plan.run.seed, Stream::Question, u64::from(steps.next()), own.len() as u64);
+        let draw = below(
+            engine.plan.run.seed,
+            Stream::Question,
+            u64::from(steps.next()),
+            own.len() as u64,
+        );
         let question = usize::try_from(draw).ok().and_then(|i| own.get(i)).copied();
         for kind in [
             RequestKind::SignIn,

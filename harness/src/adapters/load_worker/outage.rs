@@ -54,7 +54,11 @@ pub(super) fn user_tag(sub: &str) -> String {
 }
 
 /// Begins `outage` for the user with this `sub`.
-pub(super) async fn begin(admin: Option<&str>, outage: &Outage, sub: &str) -> Result<Held, OutageError> {
+pub(super) async fn begin(
+    admin: Option<&str>,
+    outage: &Outage,
+    sub: &str,
+) -> Result<Held, OutageError> {
     let admin = admin.ok_or(OutageError::NoAdmin)?.trim_end_matches('/');
     let http = reqwest::Client::builder()
         .no_proxy()

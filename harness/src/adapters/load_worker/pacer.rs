@@ -62,7 +62,8 @@ fn fire(
 ) -> usize {
     let now_us = engine.clock.now_us();
     let mut next = from;
-    while let Some(arrival) = engine.load.arrivals.get(next).filter(|a| next < end && a.due_us <= now_us)
+    while let Some(arrival) =
+        engine.load.arrivals.get(next).filter(|a| next < end && a.due_us <= now_us)
     {
         engine.recorder().offered();
         if in_flight.len() >= room {
@@ -124,11 +125,7 @@ pub(super) async fn book(user: &mut GooseUser, outcome: &Outcome) -> Transaction
 }
 
 /// One task for each outage whose questions lie in `arrivals`: it begins before the first and ends after the last.
-fn begin_outages(
-    engine: &Arc<Engine>,
-    arrivals: std::ops::Range<usize>,
-    tasks: &mut JoinSet<()>,
-) {
+fn begin_outages(engine: &Arc<Engine>, arrivals: std::ops::Range<usize>, tasks: &mut JoinSet<()>) {
     let mut spans = std::collections::BTreeMap::new();
     for arrival in engine.load.arrivals.get(arrivals).unwrap_or_default() {
         if let Ask::DuringOutage(_, index) = arrival.ask {

@@ -145,7 +145,11 @@ impl Recorder {
             && state.versions.insert(commit.clone())
         {
             let at_ms = entry.done_us / 1_000;
-            state.pending.push(Evidence::Version(Version { commit, at_ms, ordinal: entry.ordinal }));
+            state.pending.push(Evidence::Version(Version {
+                commit,
+                at_ms,
+                ordinal: entry.ordinal,
+            }));
         }
         for finding in findings {
             let seen = state.findings.entry(finding.rule).or_default();
@@ -163,7 +167,12 @@ impl Recorder {
     }
 
     /// Says everything that was seen since the last tick.
-    pub(super) fn tick(&self, at_ms: u64, phase: &str, in_flight: u64) -> Result<(), std::io::Error> {
+    pub(super) fn tick(
+        &self,
+        at_ms: u64,
+        phase: &str,
+        in_flight: u64,
+    ) -> Result<(), std::io::Error> {
         let (tick, pending) = {
             let mut state = self.lock();
             let counts = std::mem::take(&mut state.since_tick);

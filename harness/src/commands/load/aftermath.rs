@@ -34,15 +34,17 @@ pub(super) async fn add_up(
 /// The stores' figures against the ledger's answers; what cannot be read is said, never left out.
 async fn figures(ready: &Ready) -> Result<Vec<Evidence>, CommandError> {
     let missing = |detail: String| Ok(vec![Evidence::CapabilityMissing(Lost { detail })]);
-    let Some(stores) = &ready.stores else {
+    let Some(stores) = &ready.prepared.stores else {
         return missing("the stores cannot be read, so nothing can be added up".to_owned());
     };
-    let after = match stores.figures(&ready.subs).await {
+    let after = match stores.figures(&ready.prepared.subs).await {
         Ok(after) => after,
-        Err(error) => return missing(format!("the stores could not be read after the load: {error}")),
+        Err(error) => {
+            return missing(format!("the stores could not be read after the load: {error}"));
+        }
     };
-    let quota = ready.run.limits.daily_quota;
-    let lines = conservations(&ledger(ready)?, &ready.before, &after, quota);
+    let quota = ready.prepared.run.limits.daily_quota;
+    let lines = conservations(&ledger(ready)?, &ready.prepared.before, &after, quota);
     Ok(lines.into_iter().map(Evidence::Conservation).collect())
 }
 
@@ -61,7 +63,7 @@ fn ledger(ready: &Ready) -> Result<Vec<LedgerEntry>, CommandError> {
 fn panicked(ready: &Ready) -> Option<BackendDied> {
     let path = ready.stage.description.admin.backend_log.as_ref()?;
     let mut file = std::fs::File::open(path).ok()?;
-    file.seek(SeekFrom::Start(ready.log_offset)).ok()?;
+    file.seek(SeekFrom::Start(ready.prepared.log_offset)).ok()?;
     let mut text = String::new();
     file.read_to_string(&mut text).ok()?;
     let is_panic = |line: &&str| {

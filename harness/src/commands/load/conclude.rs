@@ -27,16 +27,17 @@ pub(super) fn conclude(
     ready: &Ready,
     evidence: &[Evidence],
 ) -> Result<Exit, CommandError> {
-    let verdict = judge(&ready.run, evidence).map_err(|source| CommandError::Environment {
-        what: "the run cannot be judged".to_owned(),
-        source: Some(Box::new(source)),
-        hint: Some(format!("what was seen is in {}", ready.dir.path().display())),
-    })?;
-    let repro = Repro::of(&ready.run, &verdict, recipe(job));
-    write(&ready.dir, &ready.run, &verdict, evidence)?;
+    let verdict =
+        judge(&ready.prepared.run, evidence).map_err(|source| CommandError::Environment {
+            what: "the run cannot be judged".to_owned(),
+            source: Some(Box::new(source)),
+            hint: Some(format!("what was seen is in {}", ready.dir.path().display())),
+        })?;
+    let repro = Repro::of(&ready.prepared.run, &verdict, recipe(job));
+    write(&ready.dir, &ready.prepared.run, &verdict, evidence)?;
     let repro = repro.to_json().map_err(unwritten)?;
     ready.dir.write("repro.json", repro.as_bytes()).map_err(unwritten)?;
-    out(&terminal::table(&ready.run, &verdict, evidence));
+    out(&terminal::table(&ready.prepared.run, &verdict, evidence));
     note(&format!("report: {}", ready.dir.file("report.html").display()));
     Ok(exit(&verdict))
 }

@@ -56,8 +56,8 @@ pub(super) async fn drive(
     interrupts: &Interrupts,
 ) -> Result<EvidenceLog, CommandError> {
     let mut events = ready.stage.events.take();
-    let log = ready.log.take().ok_or(CommandError::Interrupted)?;
-    let plan = serde_json::to_vec(&ready.worker)
+    let log = ready.prepared.log.take().ok_or(CommandError::Interrupted)?;
+    let plan = serde_json::to_vec(&ready.prepared.worker)
         .map_err(|source| CommandError::environment("cannot write the worker's plan", source))?;
     let mut worker =
         WorkerProcess::start(&ctx.exe, "__load-worker", &plan, &ready.dir.file("worker.log"))
@@ -66,7 +66,7 @@ pub(super) async fn drive(
     let mut drive = Drive {
         ready,
         log,
-        live: Live::new(&ready.run),
+        live: Live::new(&ready.prepared.run),
         samplers: samplers(ready, worker.pid()),
         clock: Stopwatch::start(),
         began_us: None,
@@ -75,7 +75,8 @@ pub(super) async fn drive(
     let outcome = drive.until_the_end(&mut worker, &mut events, interrupts).await;
     drive.live.finish();
     worker.end().await;
-    outcome.map_err(|source| CommandError::environment("the evidence cannot be written", source))?;
+    outcome
+        .map_err(|source| CommandError::environment("the evidence cannot be written", source))?;
     Ok(drive.log)
 }
 
@@ -95,7 +96,7 @@ impl Drive<'_> {
         events: &mut Option<tokio::sync::watch::Receiver<StageState>>,
         interrupts: &Interrupts,
     ) -> Result<(), RunDirError> {
-        let profile = &self.ready.run.profile;
+        let profile = &self.ready.prepared.run.profile;
         let longest = Duration::from_micros(profile.duration_us())
             + Duration::from_millis(profile.raw().timeout_ms)
             + PATIENCE;
@@ -182,7 +183,7 @@ impl Drive<'_> {
         let Some(began_us) = self.began_us else { return Ok(()) };
         let now_us = self.clock.us();
         let since_us = now_us - began_us;
-        let profile = &self.ready.run.profile;
+        let profile = &self.ready.prepared.run.profile;
         let during = since_us <= profile.duration_us();
         let phase = profile.stage_at(since_us).filter(|_| during).map_or("", |stage| &stage.name);
         for sampler in &mut self.samplers {

@@ -77,11 +77,7 @@ async fn in_order(job: Job, ctx: &Context, interrupts: &Interrupts) -> Result<Ex
     if job.hold && !matches!(outcome, Ok(Exit::Pass)) {
         hold(&ready, interrupts).await;
     }
-    if let Some(stage) = ready.stage.process.take()
-        && let Err(error) = stage.stop().await
-    {
-        note(&format!("warning: {error}"));
-    }
+    ready.stage.stop().await;
     outcome
 }
 

@@ -33,7 +33,8 @@ impl Live {
     pub(super) fn new(run: &RunPlan) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(run.profile.duration_us() / 1_000);
-            let style = ProgressStyle::with_template("{bar:24.cyan/blue} {elapsed_precise}  {wide_msg}");
+            let style =
+                ProgressStyle::with_template("{bar:24.cyan/blue} {elapsed_precise}  {wide_msg}");
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
             bar.enable_steady_tick(Duration::from_millis(250));
             bar
@@ -105,7 +106,9 @@ impl Live {
                 latency.add(&series.latency);
             }
         }
-        let at = |percent| latency.percentile(percent, 100).map_or("–".to_owned(), |us| show(us, "us"));
+        let at = |percent| {
+            latency.percentile(percent, 100).map_or("–".to_owned(), |us| show(us, "us"))
+        };
         let red = self.red();
         let red = if red.is_empty() { String::new() } else { format!("  RED: {}", red.join(", ")) };
         format!(
@@ -125,9 +128,10 @@ impl Live {
     /// Objectives that look broken so far; rates need the whole of their phase.
     fn red(&self) -> Vec<String> {
         let results = timing::results(&self.run, &self.seen);
-        let red = results.into_iter().map(|(result, _)| result).filter(|result| {
-            result.status == Status::Broken && result.unit != "milli_per_s"
-        });
+        let red = results
+            .into_iter()
+            .map(|(result, _)| result)
+            .filter(|result| result.status == Status::Broken && result.unit != "milli_per_s");
         red.map(|result| result.name).collect()
     }
 }

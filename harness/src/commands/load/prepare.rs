@@ -16,6 +16,7 @@ use verdict::plan::load::plan;
 
 use super::job::Job;
 use super::job::StageChoice;
+use crate::adapters::embedded_stage::ModelLatency;
 use crate::adapters::interrupts::Interrupts;
 use crate::adapters::load_worker::plan::WorkerPlan;
 use crate::adapters::load_worker::plan::WorkerUser;
@@ -44,10 +45,16 @@ const CONCURRENCY: usize = 24;
 /// A run that may begin.
 #[derive(Debug)]
 pub(super) struct Ready {
-    pub(super) run: RunPlan,
+    pub(super) prepared: Prepared,
     pub(super) dir: RunDir,
-    pub(super) log: Option<EvidenceLog>,
     pub(super) stage: Stage,
+}
+
+/// What was made on the stage.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) run: RunPlan,
+    pub(super) log: Option<EvidenceLog>,
     pub(super) worker: WorkerPlan,
     /// Name → `sub` of the users whose figures must add up.
     pub(super) subs: BTreeMap<String, String>,
@@ -66,6 +73,17 @@ pub(super) struct Stage {
     pub(super) events: Option<watch::Receiver<StageState>>,
 }
 
+impl Stage {
+    /// Stops a stage of our own, and waits until it has.
+    pub(super) async fn stop(&mut self) {
+        if let Some(process) = self.process.take()
+            && let Err(error) = process.stop().await
+        {
+            note(&format!("warning: {error}"));
+        }
+    }
+}
+
 pub(super) async fn prepare(
     job: &Job,
     ctx: &Context,
@@ -78,31 +96,42 @@ pub(super) async fn prepare(
     if let Some(limits) = own_limits(&job.stage) {
         planned(job, &limits, &questions)?;
     }
-    let stage = stage(job, ctx, &dir, interrupts).await?;
-    tokio::select! {
-        ready = on_stage(job, ctx, (dir, stage), questions) => ready,
-        // The stage goes down with the future that holds it.
+    let mut stage = stage(job, ctx, &dir, interrupts).await?;
+    let prepared = tokio::select! {
+        prepared = on_stage(job, ctx, (&dir, &stage.description), questions) => prepared,
         () = interrupts.first().cancelled() => Err(CommandError::Interrupted),
+    };
+    match prepared {
+        Ok(prepared) => Ok(Ready { prepared, dir, stage }),
+        Err(error) => {
+            stage.stop().await;
+            Err(error)
+        }
     }
 }
 
 async fn on_stage(
     job: &Job,
     ctx: &Context,
-    (dir, stage): (RunDir, Stage),
+    (dir, stage): (&RunDir, &StageDescription),
     questions: QuestionSet,
-) -> Result<Ready, CommandError> {
-    let load = planned(job, &stage.description.limits, &questions)?;
-    let users = users(job, ctx, &stage.description, &load, dir.path()).await?;
-    let run = run_plan(job, &dir, &stage.description, &load);
+) -> Result<Prepared, CommandError> {
+    let load = planned(job, &stage.limits, &questions)?;
+    let users = users(job, ctx, stage, &load, dir.path()).await?;
+    let run = run_plan(job, dir, stage, &load);
     let json = serde_json::to_vec_pretty(&run)
         .map_err(|source| CommandError::environment("cannot write the plan", source))?;
     dir.write("plan.json", &json).map_err(run_folder)?;
-    let subs: BTreeMap<String, String> =
-        load.users.iter().zip(&users).map(|(plan, user)| (plan.name.clone(), user.sub.clone())).collect();
-    let (stores, before) = if stage.description.capabilities.has(Capability::StoresReadable) {
-        let unreadable = |source| CommandError::environment("cannot read the stage's stores", source);
-        let stores = Stores::of(&stage.description).await.map_err(unreadable)?;
+    let subs: BTreeMap<String, String> = load
+        .users
+        .iter()
+        .zip(&users)
+        .map(|(plan, user)| (plan.name.clone(), user.sub.clone()))
+        .collect();
+    let (stores, before) = if stage.capabilities.has(Capability::StoresReadable) {
+        let unreadable =
+            |source| CommandError::environment("cannot read the stage's stores", source);
+        let stores = Stores::of(stage).await.map_err(unreadable)?;
         let before = stores.figures(&subs).await.map_err(unreadable)?;
         (Some(stores), before)
     } else {
@@ -111,14 +140,15 @@ async fn on_stage(
     let log = dir.evidence().map_err(run_folder)?;
     let worker = WorkerPlan {
         run: run.clone(),
-        stage: stage.description.clone(),
+        stage: stage.clone(),
         users: load.users.iter().zip(users).map(|(plan, user)| seat(&plan.name, user)).collect(),
         questions,
         ledger: dir.file("ledger.jsonl"),
     };
-    let backend_log = stage.description.admin.backend_log.as_ref();
-    let log_offset = backend_log.and_then(|path| std::fs::metadata(path).ok()).map_or(0, |m| m.len());
-    Ok(Ready { run, dir, log: Some(log), stage, worker, subs, stores, before, log_offset })
+    let backend_log = stage.admin.backend_log.as_ref();
+    let log_offset =
+        backend_log.and_then(|path| std::fs::metadata(path).ok()).map_or(0, |m| m.len());
+    Ok(Prepared { run, log: Some(log), worker, subs, stores, before, log_offset })
 }
 
 fn run_dir(job: &Job, ctx: &Context) -> Result<RunDir, CommandError> {
@@ -158,7 +188,8 @@ async fn stage(
 ) -> Result<Stage, CommandError> {
     match &job.stage {
         StageChoice::File(file) => {
-            let description = stage_file::read(file).map_err(|e| CommandError::BadFile(e.into()))?;
+            let description =
+                stage_file::read(file).map_err(|e| CommandError::BadFile(e.into()))?;
             Ok(Stage { description, process: None, events: None })
         }
         StageChoice::Embedded { backend, defects, env } => {
@@ -166,11 +197,23 @@ async fn stage(
                 StageRequest::new(ctx.root.clone(), dir.path().to_path_buf(), job.seed);
             request.backend = backend.clone();
             request.env = env.clone();
+            if let Some(latency) = job.profile.raw().model_latency {
+                request.model_latency = ModelLatency {
+                    median_ms: latency.median_ms,
+                    p95_ms: latency.p95_ms,
+                    ms_per_1000_output_tokens: latency.ms_per_1000_output_tokens,
+                };
+            }
             let request = request.with_defects(defects.clone());
             let cancelled = interrupts.first().cancelled();
-            let process =
-                StageProcess::start_until(request, &ctx.exe, cancelled, note).await.map_err(start_failure)?;
-            note(&format!("stage ready in {} ms: {}", process.ready_ms(), process.description().base_url));
+            let process = StageProcess::start_until(request, &ctx.exe, cancelled, note)
+                .await
+                .map_err(start_failure)?;
+            note(&format!(
+                "stage ready in {} ms: {}",
+                process.ready_ms(),
+                process.description().base_url
+            ));
             let events = Some(process.events());
             Ok(Stage { description: process.description().clone(), process: Some(process), events })
         }
@@ -195,7 +238,8 @@ async fn users(
         ));
     }
     // A run's users are its own: their quotas are whole, whatever ran on the stage before.
-    let run = run_dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let run =
+        run_dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let wanted: Vec<WantedUser> = load
         .users
         .iter()
@@ -206,9 +250,10 @@ async fn users(
         .collect();
     note(&format!("preparing {} users with {} manuals each", wanted.len(), wanted_manuals.len()));
     let began = system_clock::Stopwatch::start();
-    let users = provision::provision(stage, &manuals, &wanted, CONCURRENCY)
-        .await
-        .map_err(|source| CommandError::environment("cannot prepare the users of the run", source))?;
+    let users =
+        provision::provision(stage, &manuals, &wanted, CONCURRENCY).await.map_err(|source| {
+            CommandError::environment("cannot prepare the users of the run", source)
+        })?;
     note(&format!("users ready in {} ms", began.us() / 1_000));
     Ok(users)
 }

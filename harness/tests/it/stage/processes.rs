@@ -15,6 +15,9 @@ use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::process::Stdio;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 use std::time::Duration;
 use tokio::io::AsyncBufReadExt as _;
 use tokio::io::AsyncReadExt as _;
@@ -28,7 +31,7 @@ use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 /// For anything but a build; generous, since a test machine may be busy.
-pub(super) const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// What is left five seconds after its parent is an orphan.
 pub(super) const ORPHAN: Duration = Duration::from_secs(5);
 
@@ -36,10 +39,24 @@ pub(super) struct Harness {
     pub(super) child: Child,
     pub(super) stdin: Option<ChildStdin>,
     pub(super) lines: Lines<BufReader<ChildStdout>>,
+    _turn: Turn,
+}
+
+/// The one who may have processes now. Under `cargo test` all tests are threads of one process; under nextest each is a
+/// process, and a test group does the same.
+#[derive(Debug)]
+pub(crate) struct Turn(#[expect(dead_code, reason = "held")] MutexGuard<'static, ()>);
+
+/// Waits for one's turn. Blocks the thread, which is the test's own.
+pub(crate) fn turn() -> Turn {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    // Whoever panicked before has ended what it started.
+    Turn(ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 impl Harness {
     pub(super) fn start(args: &[&str]) -> Self {
+        let turn = turn();
         let mut child = Command::new(env!("CARGO_BIN_EXE_harness"))
             .args(args)
             .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
@@ -51,7 +68,7 @@ impl Harness {
             .unwrap();
         let stdin = child.stdin.take();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, stdin, lines }
+        Self { child, stdin, lines, _turn: turn }
     }
 
     pub(super) fn up(run_dir: &Path, more: &[&str]) -> Self {
@@ -98,28 +115,34 @@ impl Harness {
 }
 
 /// The workspace's backend. Building it may wait for another cargo, so it is done apart from what is timed.
-pub(super) async fn backend() -> PathBuf {
+pub(crate) async fn backend() -> PathBuf {
     static BUILT: OnceCell<PathBuf> = OnceCell::const_new();
-    let built = BUILT.get_or_init(async || {
-        let folder = tempfile::tempdir().unwrap();
-        let cargo = root::cargo_environment();
-        let exe = PathBuf::from(env!("CARGO_BIN_EXE_harness"));
-        let plan = BuildPlan {
-            root: root::find(&exe).unwrap(),
-            harness: exe,
-            defects: false,
-            cargo: cargo.cargo,
-            target_dir: cargo.target_dir,
-            env: cargo.variables,
-            log: folder.path().join("cargo.log"),
-        };
-        backend_build::build(plan).await.unwrap()
-    });
-    built.await.clone()
+    BUILT.get_or_init(|| build(false)).await.clone()
+}
+
+/// The same with seeded defects.
+pub(crate) async fn backend_with_defects() -> PathBuf {
+    build(true).await
+}
+
+async fn build(defects: bool) -> PathBuf {
+    let folder = tempfile::tempdir().unwrap();
+    let cargo = root::cargo_environment();
+    let exe = PathBuf::from(env!("CARGO_BIN_EXE_harness"));
+    let plan = BuildPlan {
+        root: root::find(&exe).unwrap(),
+        harness: exe,
+        defects,
+        cargo: cargo.cargo,
+        target_dir: cargo.target_dir,
+        env: cargo.variables,
+        log: folder.path().join("cargo.log"),
+    };
+    backend_build::build(plan).await.unwrap()
 }
 
 /// Processes that name `marker` in their command line or environment, but for this one.
-pub(super) fn processes_of(marker: &Path) -> Vec<(u32, String)> {
+pub(crate) fn processes_of(marker: &Path) -> Vec<(u32, String)> {
     let marker = marker.to_str().unwrap();
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
@@ -135,7 +158,7 @@ pub(super) fn processes_of(marker: &Path) -> Vec<(u32, String)> {
     found
 }
 
-pub(super) async fn nothing_left(marker: &Path) {
+pub(crate) async fn nothing_left(marker: &Path) {
     let gone = poll::until(Pace::quick(ORPHAN), Vec::new(), async || {
         let left = processes_of(marker);
         if left.is_empty() { ControlFlow::Break(()) } else { ControlFlow::Continue(left) }
@@ -151,7 +174,7 @@ pub(super) fn fixture_question() -> Value {
     questions["question"][0].clone()
 }
 
-pub(super) fn script(folder: &Path, text: &str) -> PathBuf {
+pub(crate) fn script(folder: &Path, text: &str) -> PathBuf {
     let path = folder.join("backend.sh");
     std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();

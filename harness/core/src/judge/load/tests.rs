@@ -55,6 +55,7 @@ fn raw(objectives: &[&str]) -> RawProfile {
         manuals: vec!["router".to_owned()],
         max_in_flight: 100,
         timeout_ms: 30_000,
+        model_latency: None,
         cache_hits: CacheHits { min_permille: 0, max_permille: 1_000 },
         mix: BTreeMap::from([("query".to_owned(), 1), ("health".to_owned(), 1)]),
         stages: vec![stage("warm-up", 2_000, 10.0, false), stage("peak", 10_000, 100.0, true)],

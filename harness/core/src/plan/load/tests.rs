@@ -24,6 +24,7 @@ fn raw(users: u32, rate: f64, seconds: u64) -> RawProfile {
         manuals: vec!["router".to_owned()],
         max_in_flight: 100,
         timeout_ms: 30_000,
+        model_latency: None,
         cache_hits: CacheHits { min_permille: 0, max_permille: 1_000 },
         mix: BTreeMap::from([("query".to_owned(), 1)]),
         stages: vec![open("steady", rate, seconds)],

@@ -29,6 +29,7 @@ fn profile(stages: Vec<RawStage>) -> Profile {
         manuals: vec!["router".to_owned()],
         max_in_flight: 10,
         timeout_ms: 1_000,
+        model_latency: None,
         cache_hits: CacheHits { min_permille: 0, max_permille: 1_000 },
         mix: BTreeMap::from([("health".to_owned(), 1)]),
         stages,
