@@ -1,4 +1,4 @@
-//! The adapters to AWS: the only module that knows the SDK. A failure of the SDK ends in [`error`] as a `PortError`
+//! The adapters to AWS: the only module that knows the SDK. A failure of the SDK ends in `error` as a `PortError`
 //! with its cause kept for the log.
 
 mod bedrock_index;

@@ -55,7 +55,10 @@ async fn a_run_is_judged_to_the_same_bytes_again() {
     for promise in verdict["promises"].as_array().unwrap() {
         assert_eq!(promise["broken"], 0, "{verdict}");
     }
-    assert_eq!(verdict["requests"]["unsigned_upload"]["expected_reject"], 8, "{verdict}");
+    for (kind, class) in [("query", "ok"), ("health", "ok"), ("unsigned_upload", "expected_reject")]
+    {
+        assert!(verdict["requests"][kind][class].as_u64().unwrap() > 0, "{verdict}");
+    }
     for name in ["ledger.jsonl", "junit.xml", "summary.md", "report.html", "repro.json"] {
         assert!(!text(&run, name).is_empty());
     }

@@ -27,6 +27,8 @@ use crate::commands::error::CommandError;
 const SAMPLE: Duration = Duration::from_millis(500);
 /// A worker that says nothing for this long after the load, its time-outs included, hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// A worker that is told to stop gives its requests 2 s; one that has not ended after this hangs.
+const STOP: Duration = Duration::from_secs(8);
 
 /// What the loop keeps.
 struct Drive<'a> {
@@ -97,10 +99,10 @@ impl Drive<'_> {
         interrupts: &Interrupts,
     ) -> Result<(), RunDirError> {
         let profile = &self.ready.prepared.run.profile;
-        let longest = Duration::from_micros(profile.duration_us())
+        let mut within = Duration::from_micros(profile.duration_us())
             + Duration::from_millis(profile.raw().timeout_ms)
             + PATIENCE;
-        let silence = tokio::time::sleep_until(self.clock.in_future(longest));
+        let silence = tokio::time::sleep_until(self.clock.in_future(within));
         tokio::pin!(silence);
         let mut samples = tokio::time::interval(SAMPLE);
         samples.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -124,18 +126,22 @@ impl Drive<'_> {
                 Happened::Said(WorkerLine::Ended(how)) => return self.ended(&how),
                 Happened::Stage(state) => {
                     worker.stop();
+                    within = STOP;
+                    silence.as_mut().reset(self.clock.in_future(within));
                     self.stage_ended(state)?;
                 }
                 Happened::Sample => self.sample()?,
                 Happened::Interrupt => {
                     stopping = true;
                     worker.stop();
+                    within = STOP;
+                    silence.as_mut().reset(self.clock.in_future(within));
                     let at_ms = self.at_ms();
                     self.log.append(Evidence::Interrupted(Interrupted { at_ms }))?;
                     self.live.say("interrupted: stopping the load, keeping what was seen");
                 }
                 Happened::Silence => {
-                    let detail = format!("it did not end within {longest:?}");
+                    let detail = format!("it did not end within {within:?}");
                     self.log.append(Evidence::WorkerLost(Lost { detail }))?;
                     return Ok(());
                 }
