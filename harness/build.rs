@@ -27,6 +27,7 @@ fn main() {
     let release = option_env_at_build("PROFILE").as_deref() == Some("release");
     let profile = if release { "release" } else { "dev" };
     println!("cargo:rustc-env=HARNESS_PROFILE={profile}");
+    println!("cargo:rustc-env=HARNESS_GOOSE={}", locked("goose").as_deref().unwrap_or("unknown"));
 }
 
 #[expect(clippy::disallowed_methods, reason = "a build script has no configuration module")]
@@ -45,6 +46,14 @@ fn commit_of_checkout() -> Option<String> {
     arguments.extend(BUILT_FROM);
     let changes = git(&arguments)?;
     Some(if changes.is_empty() { head } else { format!("{head}-dirty") })
+}
+
+/// The version of a package in Cargo.lock.
+fn locked(package: &str) -> Option<String> {
+    let lock = std::fs::read_to_string("../Cargo.lock").ok()?;
+    let entry = lock.split("[[package]]").find(|e| e.contains(&format!("name = \"{package}\"\n")))?;
+    let version = entry.lines().find_map(|line| line.strip_prefix("version = "))?;
+    Some(version.trim_matches('"').to_owned())
 }
 
 fn rustc_version() -> Option<String> {

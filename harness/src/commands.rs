@@ -29,6 +29,7 @@ pub fn tools() -> BTreeMap<String, String> {
     let tools = [
         ("harness", env!("CARGO_PKG_VERSION")),
         ("rustc", env!("HARNESS_RUSTC")),
+        ("goose", env!("HARNESS_GOOSE")),
         ("build_profile", env!("HARNESS_PROFILE")),
     ];
     tools.into_iter().map(|(tool, version)| (tool.to_owned(), version.to_owned())).collect()

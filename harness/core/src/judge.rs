@@ -7,3 +7,4 @@ pub mod correctness;
 pub mod load;
 pub mod seen;
 pub mod timing;
+pub mod whole;

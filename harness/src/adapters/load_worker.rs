@@ -7,6 +7,7 @@ mod assess;
 mod attack;
 mod clock;
 mod engine;
+mod equip;
 mod journey;
 mod ledger;
 mod outage;

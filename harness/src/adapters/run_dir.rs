@@ -8,6 +8,8 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use thiserror::Error;
+use verdict::domain::evidence::Closed;
+use verdict::domain::evidence::Done;
 use verdict::domain::evidence::Evidence;
 
 /// The folder cannot be used.
@@ -146,13 +148,20 @@ impl EvidenceLog {
         written.map_err(|source| RunDirError::Write { path: self.path.clone(), source })
     }
 
-    /// Whether a worker has said `done`.
-    pub fn worker_is_done(&self) -> bool {
-        self.kept.iter().any(|line| matches!(line, Evidence::Done(_)))
+    /// What a worker said at its end.
+    pub fn done(&self) -> Option<&Done> {
+        self.kept.iter().find_map(|line| if let Evidence::Done(done) = line { Some(done) } else { None })
     }
 
-    /// All lines so far, on disk for good.
-    pub fn finish(self) -> Result<Vec<Evidence>, RunDirError> {
+    /// Whether the backend's end has been seen.
+    pub fn has_backend_died(&self) -> bool {
+        self.kept.iter().any(|line| matches!(line, Evidence::BackendDied(_)))
+    }
+
+    /// Ends the file with its `closed` line; all lines, on disk for good.
+    pub fn close(mut self) -> Result<Vec<Evidence>, RunDirError> {
+        let lines = self.kept.len() as u64;
+        self.append(Evidence::Closed(Closed { lines }))?;
         self.file.sync_all().map_err(|source| RunDirError::Write { path: self.path, source })?;
         Ok(self.kept)
     }
@@ -172,12 +181,13 @@ mod tests {
         let line = Evidence::Interrupted(Interrupted { at_ms: 7 });
         log.append(line.clone()).unwrap();
         log.append(line.clone()).unwrap();
-        assert_eq!(log.finish().unwrap().len(), 2);
-        assert_eq!(dir.read_evidence().unwrap(), [line.clone(), line.clone()]);
+        assert_eq!(log.close().unwrap().len(), 3);
+        assert_eq!(dir.read_evidence().unwrap()[..2], [line.clone(), line.clone()]);
+        assert_eq!(dir.read_evidence().unwrap().len(), 3);
         let mut text = dir.read("evidence.jsonl").unwrap();
         text.truncate(text.len() - 4);
         std::fs::write(dir.file("evidence.jsonl"), text).unwrap();
-        assert_eq!(dir.read_evidence().unwrap(), [line]);
+        assert_eq!(dir.read_evidence().unwrap(), [line.clone(), line]);
     }
 
     #[test]

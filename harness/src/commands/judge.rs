@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use verdict::domain::run::RUN_SCHEMA;
 use verdict::domain::run::RunPlan;
 use verdict::judge::canonical::canonical_json;
-use verdict::judge::load::judge;
+use verdict::judge::whole::judge_whole;
 
 use crate::adapters::run_dir::RunDir;
 use crate::cli::output::out;
@@ -35,7 +35,7 @@ pub fn run(args: &Args, _ctx: &Context) -> Result<Exit, CommandError> {
     let evidence = dir
         .read_evidence()
         .map_err(|source| CommandError::environment("the evidence cannot be used", source))?;
-    let verdict = judge(&plan, &evidence)
+    let verdict = judge_whole(&plan, &evidence)
         .map_err(|source| CommandError::environment("the run cannot be judged", source))?;
     if args.json {
         let json = canonical_json(&verdict)

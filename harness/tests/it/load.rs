@@ -10,6 +10,7 @@ use harness::adapters::run_dir::RunDir;
 use harness::commands::judge::plan as read_plan;
 use harness::config::profile_file;
 use harness::config::questions;
+use harness::config::stage_file;
 use project::Project;
 use project::json;
 use project::text;
@@ -109,6 +110,39 @@ async fn a_backend_that_dies_at_start_is_shown_with_its_last_words() {
     ended.expect(4).said("ended before it was ready (exit code 3)").said("no such table");
     assert_eq!(processes_of(project.path()), []);
     assert!(!project.run().join("verdict.json").exists());
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_a_clear_sentence() {
+    let _turn = turn();
+    let project = Project::new();
+    let server = script(project.path(), "exec sleep 1000");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let variable = format!("BIND_ADDRESS={address}");
+    let server = server.to_str().unwrap();
+    let load = ["load", "--profile", "smoke", "--backend-bin", server, "--env", &variable];
+    project.harness(&load).await.expect(4).said(&format!("cannot listen on {address}"));
+    assert_eq!(processes_of(project.path()), []);
+}
+
+#[tokio::test]
+async fn a_stage_is_held_after_a_run_that_did_not_pass() {
+    let server = backend().await;
+    let _turn = turn();
+    let project = Project::with_load("health = 1\n", 1_000);
+    let server = server.to_str().unwrap();
+    let unexpected = ["--expect-commit", "fedcba9876543210", "--hold"];
+    let load = ["load", "--profile", "mine", "--backend-bin", server];
+    let mut runner = project.start(&[&load[..], &unexpected].concat());
+    runner.says("The stage is left up").await;
+    let stage = stage_file::read(&project.run().join("stage.json")).unwrap();
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let health = http.get(format!("{}/health", stage.base_url)).send().await.unwrap();
+    assert_eq!(health.status(), 200);
+    runner.ctrl_c();
+    runner.ended().await.expect(3);
+    assert_eq!(processes_of(project.path()), []);
 }
 
 /// Arrivals that a run sent, by its ledger.

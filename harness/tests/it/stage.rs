@@ -139,7 +139,8 @@ async fn a_backend_that_ends_by_itself_is_reported() {
     let (status, stderr) = up.ended().await;
     assert_eq!(status.code(), Some(4));
     assert!(stderr.contains("the backend ended by itself (signal 9)"), "{stderr}");
-    assert!(stderr.contains("listening"), "its last lines: {stderr}");
+    let log = std::fs::read_to_string(folder.path().join("backend.log")).unwrap();
+    assert!(stderr.contains(log.lines().last().unwrap()), "its last lines: {stderr}\n{log}");
     nothing_left(folder.path()).await;
 }
 

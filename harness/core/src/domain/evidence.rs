@@ -46,6 +46,8 @@ pub enum Evidence {
     Done(Done),
     /// A worker ended without saying so.
     WorkerLost(Lost),
+    /// The runner has seen all there was to see: always the last line.
+    Closed(Closed),
 }
 
 /// The first line of a worker.
@@ -247,4 +249,12 @@ fn statuses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<u16, 
         ))
     });
     parsed.collect()
+}
+
+/// The end of the evidence.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Closed {
+    /// Lines before this one.
+    pub lines: u64,
 }

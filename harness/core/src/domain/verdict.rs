@@ -112,7 +112,7 @@ pub enum Cause {
         /// What.
         detail: String,
     },
-    /// There is a baseline, but it cannot be compared with.
+    /// What was measured cannot stand for what is judged: another baseline, or a build with seeded defects.
     NotComparable {
         /// Why not.
         detail: String,
@@ -277,7 +277,7 @@ impl Cause {
             }
             Self::CapabilityMissing { detail } => format!("The stage cannot do this: {detail}."),
             Self::NotComparable { detail } => {
-                format!("The baseline is no baseline for this: {detail}.")
+                format!("This cannot stand for a build that is judged: {detail}.")
             }
         }
     }

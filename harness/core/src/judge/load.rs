@@ -68,7 +68,17 @@ fn decide(plan: &RunPlan, seen: &Seen, results: &[(ObjectiveResult, Option<u64>)
     let mut correctness = correctness::breaches(plan, seen);
     correctness.extend(broken(ObjectiveKind::Correctness));
     let timing: Vec<Breach> = broken(ObjectiveKind::Timing).collect();
-    settle(correctness, causes(plan, seen, results), timing)
+    never_with_defects(plan, settle(correctness, causes(plan, seen, results), timing))
+}
+
+/// A build with seeded defects switched on is judged to see what the checks catch: what it passes counts for nothing.
+fn never_with_defects(plan: &RunPlan, verdict: Verdict) -> Verdict {
+    if verdict != Verdict::Pass || plan.sut_defects.is_empty() {
+        return verdict;
+    }
+    let detail = format!("seeded defects are switched on: {}", plan.sut_defects.join(", "));
+    NonEmpty::new(vec![Cause::NotComparable { detail }])
+        .map_or(Verdict::Pass, |causes| Verdict::Inconclusive { causes, breaches_seen: Vec::new() })
 }
 
 /// The precedence, and nothing else.

@@ -35,6 +35,24 @@ pub enum JudgeError {
     /// Neither `done` nor an interruption.
     #[error("the evidence ends before the run does: there is neither `done` nor `interrupted`")]
     CutOff,
+    /// The worker's account and its ticks differ: something was lost on the way.
+    #[error("the worker counted {said} {what}, and its ticks hold {counted}")]
+    DoesNotAddUp {
+        /// What was counted.
+        what: String,
+        /// By the worker.
+        said: u64,
+        /// In the ticks.
+        counted: u64,
+    },
+    /// Requests that were sent and never ended, in a run that nobody cut short.
+    #[error("{sent} requests were sent and {ended} ended: the rest is unaccounted for")]
+    Unaccounted {
+        /// Sent.
+        sent: u64,
+        /// Ended.
+        ended: u64,
+    },
     /// Evidence of another format.
     #[error("the evidence is of schema `{found}`, and this build judges `{EVIDENCE_SCHEMA}`")]
     Schema {
@@ -62,6 +80,8 @@ pub struct Seen {
     pub dropped: BTreeMap<String, (u64, u64)>,
     /// Completions by tick (its end in ms), and how many of them had no answer: for a target that vanishes.
     pub answers: Vec<(u64, u64, u64)>,
+    /// What ended in each tick, by when it ended: for rates that were achieved, not scheduled.
+    pub ended: Vec<Ended>,
     /// Broken promises, in the order in which they were seen.
     pub findings: Vec<Finding>,
     /// Figures that must be equal.
@@ -78,6 +98,17 @@ pub struct Seen {
     pub missing: Vec<String>,
     /// The worker's own account.
     pub done: Option<Done>,
+}
+
+/// What ended in an interval.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its begin, in ms from the start of the load.
+    pub from_ms: u64,
+    /// Its end.
+    pub to_ms: u64,
+    /// How many, by kind and class.
+    pub counts: BTreeMap<(RequestKind, AnswerClass), u64>,
 }
 
 /// Requests of one phase, kind and class.
@@ -123,6 +154,8 @@ impl Seen {
                 Evidence::Interrupted(line) => seen.interrupted_at_ms = Some(line.at_ms),
                 Evidence::CapabilityMissing(lost) => seen.missing.push(lost.detail.clone()),
                 Evidence::Done(done) => seen.done = Some(done.clone()),
+                // `judge::whole` looks at it.
+                Evidence::Closed(_) => {}
                 Evidence::StageLost(lost) => {
                     return Err(JudgeError::StageLost { detail: lost.detail.clone() });
                 }
@@ -148,14 +181,18 @@ impl Seen {
         dropped.0 = dropped.0.saturating_add(tick.dropped);
         dropped.1 = dropped.1.saturating_add(tick.offered);
         let (mut ended, mut unanswered) = (0, 0);
+        let mut counts: BTreeMap<(RequestKind, AnswerClass), u64> = BTreeMap::new();
         for series in &tick.series {
             let count = series.latency.count();
             ended += count;
+            *counts.entry((series.kind, series.class)).or_default() += count;
             if matches!(series.class, AnswerClass::Transport | AnswerClass::Timeout) {
                 unanswered += count;
             }
             self.add(series);
         }
+        let from_ms = self.ended.last().map_or(0, |last| last.to_ms);
+        self.ended.push(Ended { from_ms, to_ms: tick.at_ms, counts });
         if ended > 0 {
             self.answers.push((tick.at_ms, ended, unanswered));
         }

@@ -7,13 +7,13 @@ use crate::{
         histogram::LatencyHistogram,
         kind::{AnswerClass, RequestKind},
         objective::{Metric, Objective, ObjectiveKind, Op, Selector, Stat},
-        profile::{Profile, Shape},
+        profile::{CacheHits, Profile, Shape},
         run::RunPlan,
         verdict::{Breach, ObjectiveResult, Status},
     },
     judge::{
         correctness::reproduce,
-        seen::{Seen, Total},
+        seen::{Ended, Seen, Total},
     },
 };
 
@@ -22,7 +22,9 @@ const RESOURCE_SAMPLES: u64 = 3;
 /// Shares are in parts per million.
 const PPM: u64 = 1_000_000;
 /// Rates are in thousandths per second, and durations in µs.
-const MILLI_PER_S: u64 = 1_000_000_000;
+const PER_MS_IN_MILLI_PER_S: u64 = 1_000_000;
+/// A tick comes about this much after its second.
+const TICK_SLACK_MS: u64 = 300;
 /// Objectives that hold for every profile which sets none of its own on the same thing, in all its parts.
 const BUILT_IN: [(&str, &str); 3] = [
     ("built-in transport errors", "share requests{class=transport} <= 0.1%"),
@@ -42,7 +44,28 @@ pub fn results(plan: &RunPlan, seen: &Seen) -> Vec<(ObjectiveResult, Option<u64>
         let covered = plan.profile.objectives().iter().any(same);
         (!covered).then(|| ((*name).to_owned(), objective))
     });
-    own.chain(built_in).map(|(name, objective)| result(plan, seen, &name, &objective)).collect()
+    let declared = cache_share(&plan.profile);
+    own.chain(built_in)
+        .chain(declared)
+        .map(|(name, objective)| result(plan, seen, &name, &objective))
+        .collect()
+}
+
+/// The share of answers from the cache that the profile declares: judged like an objective, because a load that hits
+/// a cache more or less often than it says is another load.
+fn cache_share(profile: &Profile) -> Vec<(String, Objective)> {
+    let asks = profile.mix().iter().any(|(kind, weight)| kind.is_charged() && *weight > 0)
+        || profile.stages().iter().any(|stage| matches!(stage.shape, Shape::Closed { .. }));
+    let CacheHits { min_permille, max_permille } = profile.raw().cache_hits;
+    let most = (max_permille < 1_000).then_some(("<=", max_permille));
+    let least = (min_permille > 0).then_some((">=", min_permille));
+    let declared = [most, least].into_iter().flatten().filter(|_| asks);
+    declared
+        .filter_map(|(op, permille)| {
+            let objective = format!("share cache_hits {op} {permille}permille").parse().ok()?;
+            Some((format!("declared cache hits {op} {permille} permille"), objective))
+        })
+        .collect()
 }
 
 /// The breach that a broken objective is.
@@ -281,12 +304,33 @@ fn requests(plan: &RunPlan, seen: &Seen, objective: &Objective) -> Measured {
         return ratio(selected, all, PPM, all, objective);
     }
     if objective.stat == Stat::Rate {
-        let stages = plan.profile.stages().iter();
-        let looked_at = stages.filter(|stage| looks_at(&plan.profile, objective, &stage.name));
-        let duration_us: u64 = looked_at.map(|stage| stage.duration_us).sum();
-        return ratio(selected, duration_us, MILLI_PER_S, all, objective);
+        return achieved(plan, seen, objective);
     }
     exact(Some(selected), all, 1, objective)
+}
+
+/// What ended rightly while the stages lasted, whenever it was scheduled: a target that answers late has not achieved it.
+/// The intervals between ticks that lie within the stages are counted, and divided by their own length.
+fn achieved(plan: &RunPlan, seen: &Seen, objective: &Objective) -> Measured {
+    let within = |ended: &&Ended| {
+        plan.profile.stages().iter().any(|stage| {
+            let (start_ms, end_ms) =
+                (stage.start_us / 1_000, (stage.start_us + stage.duration_us) / 1_000);
+            looks_at(&plan.profile, objective, &stage.name)
+                && ended.from_ms + TICK_SLACK_MS >= start_ms
+                && ended.to_ms <= end_ms + TICK_SLACK_MS
+        })
+    };
+    let (mut count, mut all, mut duration_ms) = (0, 0, 0);
+    for ended in seen.ended.iter().filter(within) {
+        duration_ms += ended.to_ms.saturating_sub(ended.from_ms);
+        all += ended.counts.values().sum::<u64>();
+        let selected = ended.counts.iter().filter(|((kind, class), _)| {
+            is_kind(&objective.selector, *kind) && is_class(&objective.selector, *class)
+        });
+        count += selected.map(|(_, count)| count).sum::<u64>();
+    }
+    ratio(count, duration_ms, PER_MS_IN_MILLI_PER_S, all, objective)
 }
 
 fn dropped(plan: &RunPlan, seen: &Seen, objective: &Objective) -> Measured {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -10,7 +9,6 @@ use std::time::Duration;
 use manuel_client::Encoded;
 use manuel_client::Exchange;
 use manuel_client::Failure;
-use manuel_client::ManuelClient;
 use manuel_client::Request;
 use manuel_client::Signer;
 use manuel_client::Traceparent;
@@ -25,8 +23,6 @@ use verdict::domain::kind::AnswerClass;
 use verdict::domain::kind::RequestKind;
 use verdict::domain::ledger::LedgerEntry;
 use verdict::domain::question::Question;
-use verdict::domain::stage::Capability;
-use verdict::domain::stage::SecretRef;
 use verdict::plan::load::Arrival;
 use verdict::plan::load::Ask;
 use verdict::plan::load::LoadPlan;
@@ -39,17 +35,18 @@ use super::assess::Assessment;
 use super::assess::Expected;
 use super::assess::assess;
 use super::clock::LoadClock;
+use super::equip::contract;
+use super::equip::prepare_failed;
+use super::equip::seats;
+use super::equip::signer;
 use super::ledger::Ledger;
 use super::plan::WorkerPlan;
 use super::recorder::Ended;
 use super::recorder::Recorder;
 use super::seat::Seat;
-use super::seat::address;
 
 /// Between the worker's hello and the first scheduled moment.
 const LEAD: Duration = Duration::from_millis(200);
-/// A connection on one machine or in one region.
-const CONNECT: Duration = Duration::from_secs(2);
 
 /// The worker's state, shared by its virtual users.
 pub(super) struct Engine {
@@ -362,49 +359,4 @@ impl Engine {
     fn uploads(&self) -> std::sync::MutexGuard<'_, BTreeMap<u32, String>> {
         self.uploaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn prepare_failed<E: std::error::Error + Send + Sync + 'static>(
-    what: &str,
-) -> impl FnOnce(E) -> WorkerError {
-    let what = what.to_owned();
-    move |source| WorkerError::Prepare { what, source: Box::new(source) }
-}
-
-fn seats(plan: &WorkerPlan) -> Result<Vec<Seat>, WorkerError> {
-    let own_addresses = plan.stage.capabilities.has(Capability::SourceAddresses);
-    let timeout = Duration::from_millis(plan.run.profile.raw().timeout_ms);
-    let seat = |(index, user): (usize, &super::plan::WorkerUser)| {
-        let address: Option<IpAddr> = own_addresses.then(|| address(index));
-        let client = ManuelClient::new(&plan.stage.base_url, address, timeout, CONNECT)
-            .map_err(prepare_failed("connections"))?;
-        Ok(Seat::new(user.clone(), client, address))
-    };
-    plan.users.iter().enumerate().map(seat).collect()
-}
-
-/// Names that must not stand in an error.
-fn contract(plan: &WorkerPlan) -> Result<Contract, WorkerError> {
-    let r = &plan.stage.resources;
-    let words = [
-        &r.usage_table,
-        &r.manuals_table,
-        &r.rate_limit_table,
-        &r.errors_table,
-        &r.manuals_bucket,
-        &r.audio_bucket,
-        &r.knowledge_base_id,
-        &r.data_source_id,
-    ];
-    let known = words.into_iter().filter(|word| word.chars().count() >= Contract::LEAST_WORD);
-    Contract::new(known).map_err(prepare_failed("the contract check"))
-}
-
-fn signer(plan: &WorkerPlan) -> Result<Signer, WorkerError> {
-    let key = match &plan.stage.hmac_key {
-        SecretRef::Throwaway(key) => key.as_str(),
-        // References are resolved where the stage file is read.
-        SecretRef::Env(_) | SecretRef::SecretsManager(_) => "",
-    };
-    Signer::new(key.as_bytes()).map_err(prepare_failed("the signing key"))
 }

@@ -4,7 +4,10 @@ use std::io::Read as _;
 use std::io::Seek as _;
 use std::io::SeekFrom;
 
+use sha2::Digest as _;
+use sha2::Sha256;
 use verdict::domain::evidence::BackendDied;
+use verdict::domain::evidence::Done;
 use verdict::domain::evidence::Evidence;
 use verdict::domain::evidence::Lost;
 use verdict::domain::ledger::LedgerEntry;
@@ -12,6 +15,7 @@ use verdict::judge::conservation::conservations;
 
 use super::prepare::Ready;
 use crate::adapters::run_dir::EvidenceLog;
+use crate::adapters::stage_process::StageProcess;
 use crate::commands::error::CommandError;
 
 /// Adds what can be known only afterwards; returns all evidence, on disk for good.
@@ -20,19 +24,20 @@ pub(super) async fn add_up(
     mut log: EvidenceLog,
 ) -> Result<Vec<Evidence>, CommandError> {
     let written = |source| CommandError::environment("the evidence cannot be written", source);
-    if let Some(panic) = panicked(ready) {
-        log.append(Evidence::BackendDied(panic)).map_err(written)?;
-    }
-    if log.worker_is_done() {
-        for line in figures(ready).await? {
+    if let Some(done) = log.done() {
+        let ledger = ledger(ready, done)?;
+        for line in figures(ready, &ledger).await? {
             log.append(line).map_err(written)?;
         }
     }
-    log.finish().map_err(written)
+    for line in last_looks(ready, &log) {
+        log.append(line).map_err(written)?;
+    }
+    log.close().map_err(written)
 }
 
 /// The stores' figures against the ledger's answers; what cannot be read is said, never left out.
-async fn figures(ready: &Ready) -> Result<Vec<Evidence>, CommandError> {
+async fn figures(ready: &Ready, ledger: &[LedgerEntry]) -> Result<Vec<Evidence>, CommandError> {
     let missing = |detail: String| Ok(vec![Evidence::CapabilityMissing(Lost { detail })]);
     let Some(stores) = &ready.prepared.stores else {
         return missing("the stores cannot be read, so nothing can be added up".to_owned());
@@ -43,37 +48,71 @@ async fn figures(ready: &Ready) -> Result<Vec<Evidence>, CommandError> {
             return missing(format!("the stores could not be read after the load: {error}"));
         }
     };
-    let quota = ready.prepared.run.limits.daily_quota;
-    let lines = conservations(&ledger(ready)?, &ready.prepared.before, &after, quota);
+    let limits = &ready.prepared.run.limits;
+    let quota = limits.daily_quota.min(limits.monthly_quota);
+    let lines = conservations(ledger, &ready.prepared.before, &after, quota);
     Ok(lines.into_iter().map(Evidence::Conservation).collect())
 }
 
-fn ledger(ready: &Ready) -> Result<Vec<LedgerEntry>, CommandError> {
+/// The ledger, which must be the one that the worker wrote.
+fn ledger(ready: &Ready, done: &Done) -> Result<Vec<LedgerEntry>, CommandError> {
     let text = ready
         .dir
         .read("ledger.jsonl")
         .map_err(|source| CommandError::environment("the request ledger cannot be read", source))?;
-    text.lines()
+    let entries: Vec<LedgerEntry> = text
+        .lines()
         .map(serde_json::from_str)
         .collect::<Result<_, _>>()
-        .map_err(|source| CommandError::environment("the request ledger does not parse", source))
+        .map_err(|source| CommandError::environment("the request ledger does not parse", source))?;
+    let digest = hex::encode(Sha256::digest(text.as_bytes()));
+    if done.ledger_sha256 == digest && done.completed == entries.len() as u64 {
+        return Ok(entries);
+    }
+    Err(CommandError::Environment {
+        what: "the request ledger is not the one that the worker wrote".to_owned(),
+        source: None,
+        hint: Some("is the disk full, or does somebody else write in the run's folder?".to_owned()),
+    })
+}
+
+/// What came to light while nobody looked: a panic that the backend survived, or its end at the very end.
+fn last_looks(ready: &Ready, log: &EvidenceLog) -> Vec<Evidence> {
+    let mut lines = Vec::new();
+    lines.extend(panics(ready));
+    let events = ready.stage.process.as_ref().map(StageProcess::events);
+    let state = events.map(|events| events.borrow().clone()).unwrap_or_default();
+    if let Some(exit) = state.backend_exited.filter(|_| !log.has_backend_died()) {
+        let (at_ms, how) = (ready.prepared.run.profile.duration_us() / 1_000, exit.to_string());
+        lines.push(Evidence::BackendDied(BackendDied { at_ms, how, last_lines: exit.last_lines }));
+    }
+    lines
 }
 
 /// A panic that the backend survived is a broken promise as well: its log says so.
-fn panicked(ready: &Ready) -> Option<BackendDied> {
+fn panics(ready: &Ready) -> Option<Evidence> {
     let path = ready.stage.description.admin.backend_log.as_ref()?;
-    let mut file = std::fs::File::open(path).ok()?;
-    file.seek(SeekFrom::Start(ready.prepared.log_offset)).ok()?;
-    let mut text = String::new();
-    file.read_to_string(&mut text).ok()?;
-    let is_panic = |line: &&str| {
-        serde_json::from_str::<serde_json::Value>(line)
-            .is_ok_and(|line| line.get("message").and_then(|m| m.as_str()) == Some("panic"))
+    let text = match tail(path, ready.prepared.log_offset) {
+        Ok(text) => text,
+        Err(error) => {
+            let detail = format!("the backend's log {path} cannot be read for panics: {error}");
+            return Some(Evidence::CapabilityMissing(Lost { detail }));
+        }
     };
-    let panic = text.lines().find(is_panic)?;
-    Some(BackendDied {
+    let panic = text.lines().find(|line| {
+        line.contains("\"message\":\"panic\"") || line.contains("panicked at ")
+    })?;
+    Some(Evidence::BackendDied(BackendDied {
         at_ms: 0,
         how: "it panicked".to_owned(),
         last_lines: vec![panic.to_owned()],
-    })
+    }))
+}
+
+fn tail(path: &str, from: u64) -> std::io::Result<String> {
+    let mut file = std::fs::File::open(path)?;
+    file.seek(SeekFrom::Start(from))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -4,7 +4,7 @@ use verdict::domain::evidence::Evidence;
 use verdict::domain::run::RunPlan;
 use verdict::domain::verdict::VerdictFile;
 use verdict::judge::canonical::canonical_json;
-use verdict::judge::load::judge;
+use verdict::judge::whole::judge_whole;
 
 use super::job::Job;
 use super::job::StageChoice;
@@ -28,7 +28,7 @@ pub(super) fn conclude(
     evidence: &[Evidence],
 ) -> Result<Exit, CommandError> {
     let verdict =
-        judge(&ready.prepared.run, evidence).map_err(|source| CommandError::Environment {
+        judge_whole(&ready.prepared.run, evidence).map_err(|source| CommandError::Environment {
             what: "the run cannot be judged".to_owned(),
             source: Some(Box::new(source)),
             hint: Some(format!("what was seen is in {}", ready.dir.path().display())),
@@ -77,18 +77,32 @@ fn recipe(job: &Job) -> StageRecipe {
     match &job.stage {
         StageChoice::File(file) => StageRecipe {
             name: "file".to_owned(),
-            stage_file: Some(file.display().to_string()),
+            stage_file: Some(absolute(file)),
             ..StageRecipe::default()
         },
         StageChoice::Embedded { backend, defects, env } => StageRecipe {
             name: "embedded".to_owned(),
             backend_bin: match backend {
-                BackendChoice::Binary(path) => Some(path.display().to_string()),
+                BackendChoice::Binary(path) => Some(absolute(path)),
                 BackendChoice::Build { .. } | BackendChoice::None { .. } => None,
             },
             defects: defects.clone(),
-            env: env.clone(),
+            env: env.iter().filter(|(name, _)| !is_secret(name)).map(pair).collect(),
             stage_file: None,
         },
     }
+}
+
+fn pair((name, value): (&String, &String)) -> (String, String) {
+    (name.clone(), value.clone())
+}
+
+/// What may hold a secret is in no report; a replay has to be given it again.
+fn is_secret(name: &str) -> bool {
+    ["SECRET", "KEY", "TOKEN", "PASSWORD"].iter().any(|word| name.to_uppercase().contains(word))
+}
+
+/// A replay may be asked for from another folder.
+fn absolute(path: &std::path::Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()).display().to_string()
 }

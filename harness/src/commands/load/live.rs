@@ -63,6 +63,7 @@ impl Live {
             | Evidence::StageLost(_)
             | Evidence::Interrupted(_)
             | Evidence::Done(_)
+            | Evidence::Closed(_)
             | Evidence::WorkerLost(_) => {}
         }
     }

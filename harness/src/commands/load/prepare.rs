@@ -2,7 +2,12 @@
 //! `plan.json` written. What can be refused is refused before anything is started.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use manuel_client::ManuelClient;
+use manuel_client::Request;
+use manuel_client::SendOptions;
+use manuel_client::answers::VersionAnswer;
 use tokio::sync::watch;
 use verdict::domain::question::QuestionSet;
 use verdict::domain::run::RUN_SCHEMA;
@@ -39,6 +44,8 @@ use crate::commands::stage::start_failure;
 use crate::config::questions;
 use crate::config::stage_file;
 
+/// One look at `/version`.
+const VERSION: Duration = Duration::from_secs(5);
 /// Users that are made at once.
 const CONCURRENCY: usize = 24;
 
@@ -91,11 +98,11 @@ pub(super) async fn prepare(
 ) -> Result<Ready, CommandError> {
     let questions = questions::read(&ctx.root)
         .map_err(|source| CommandError::environment("cannot use the fixtures", source))?;
-    let dir = run_dir(job, ctx)?;
-    // On a stage of our own the limits are known beforehand: what cannot run is refused before anything is built.
-    if let Some(limits) = own_limits(&job.stage) {
+    // What cannot run is refused before anything is made or built.
+    if let Some(limits) = known_limits(&job.stage)? {
         planned(job, &limits, &questions)?;
     }
+    let dir = run_dir(job, ctx)?;
     let mut stage = stage(job, ctx, &dir, interrupts).await?;
     let prepared = tokio::select! {
         prepared = on_stage(job, ctx, (&dir, &stage.description), questions) => prepared,
@@ -117,11 +124,11 @@ async fn on_stage(
     questions: QuestionSet,
 ) -> Result<Prepared, CommandError> {
     let load = planned(job, &stage.limits, &questions)?;
-    let users = users(job, ctx, stage, &load, dir.path()).await?;
     let run = run_plan(job, dir, stage, &load);
     let json = serde_json::to_vec_pretty(&run)
         .map_err(|source| CommandError::environment("cannot write the plan", source))?;
     dir.write("plan.json", &json).map_err(run_folder)?;
+    let users = users(job, ctx, stage, &load, dir.path()).await?;
     let subs: BTreeMap<String, String> = load
         .users
         .iter()
@@ -166,10 +173,14 @@ fn run_folder(source: crate::adapters::run_dir::RunDirError) -> CommandError {
     CommandError::environment("the report folder cannot be used", source)
 }
 
-fn own_limits(stage: &StageChoice) -> Option<Limits> {
+/// The limits of the stage, where they are known before it is asked.
+fn known_limits(stage: &StageChoice) -> Result<Option<Limits>, CommandError> {
     match stage {
-        StageChoice::Embedded { env, .. } if env.is_empty() => Some(StageRequest::default_limits()),
-        StageChoice::Embedded { .. } | StageChoice::File(_) => None,
+        StageChoice::File(file) => Ok(Some(standing(file)?.limits)),
+        StageChoice::Embedded { env, .. } if env.is_empty() => {
+            Ok(Some(StageRequest::default_limits()))
+        }
+        StageChoice::Embedded { .. } => Ok(None),
     }
 }
 
@@ -180,6 +191,35 @@ fn planned(job: &Job, limits: &Limits, questions: &QuestionSet) -> Result<LoadPl
     })
 }
 
+/// The description of a stage that somebody else put up.
+fn standing(file: &std::path::Path) -> Result<StageDescription, CommandError> {
+    stage_file::read(file).map_err(|error| CommandError::BadFile(error.into()))
+}
+
+/// Asks the backend itself which build it is: a description may be older than it.
+async fn ask_version(description: &mut StageDescription) -> Result<(), CommandError> {
+    let unanswered = |why: String| CommandError::Environment {
+        what: format!("the backend at {} does not answer", description.base_url),
+        source: Some(why.into()),
+        hint: Some("is the stage still up?".to_owned()),
+    };
+    let client = ManuelClient::new(&description.base_url, None, VERSION, VERSION)
+        .map_err(|error| unanswered(error.to_string()))?;
+    let prepared = client
+        .prepare_request(&Request::Version, &SendOptions::default())
+        .map_err(|error| unanswered(error.to_string()))?;
+    let clock = system_clock::Stopwatch::start();
+    let exchange = client
+        .send(&prepared, &move || clock.us())
+        .await
+        .map_err(|error| unanswered(error.to_string()))?;
+    let version: VersionAnswer = serde_json::from_slice(&exchange.body)
+        .map_err(|error| unanswered(format!("it is not Manuel: {error}")))?;
+    description.sut_commit = version.git_commit;
+    description.sut_defects = version.defects;
+    Ok(())
+}
+
 async fn stage(
     job: &Job,
     ctx: &Context,
@@ -188,8 +228,8 @@ async fn stage(
 ) -> Result<Stage, CommandError> {
     match &job.stage {
         StageChoice::File(file) => {
-            let description =
-                stage_file::read(file).map_err(|e| CommandError::BadFile(e.into()))?;
+            let mut description = standing(file)?;
+            ask_version(&mut description).await?;
             Ok(Stage { description, process: None, events: None })
         }
         StageChoice::Embedded { backend, defects, env } => {

@@ -138,6 +138,40 @@ async fn a_worker_that_does_not_stop_is_given_up() {
     assert_eq!(evidence(&load.project, "interrupted").len(), 1);
 }
 
+/// While users are prepared there is a stage, and nothing to judge.
+#[tokio::test]
+async fn ctrl_c_while_users_are_prepared_leaves_nothing() {
+    let server = backend().await;
+    let _turn = turn();
+    let project = Project::new();
+    let server = server.to_str().unwrap();
+    let mut runner = project.start(&["load", "--profile", "peak", "--backend-bin", server]);
+    runner.says("preparing ").await;
+    assert!(processes_of(project.path()).len() >= 4, "runner, stage, guard, backend");
+    runner.ctrl_c();
+    let ended = runner.ended().await;
+    ended.expect(130).said("everything that was started is stopped");
+    assert!(!ended.stderr.contains("users ready"), "{}", ended.stderr);
+    assert_eq!(processes_of(project.path()), []);
+    assert!(!project.run().join("verdict.json").exists());
+}
+
+#[tokio::test]
+async fn a_report_that_cannot_be_written_leaves_the_evidence() {
+    let load = UnderWay::start().await;
+    let run = load.run();
+    std::fs::create_dir(run.join("verdict.json")).unwrap();
+    load.runner.ctrl_c();
+    let ended = load.runner.ended().await;
+    ended.expect(4).said("the report cannot be written").said("verdict.json");
+    assert_eq!(processes_of(load.project.path()), []);
+    assert!(!evidence(&load.project, "tick").is_empty());
+    std::fs::remove_dir(run.join("verdict.json")).unwrap();
+    // What could not be written then is written from the evidence now.
+    load.project.harness(&["judge", run.to_str().unwrap()]).await.expect(130);
+    assert_eq!(json(&run, "verdict.json")["exit_code"], 130);
+}
+
 #[tokio::test]
 async fn nothing_survives_a_killed_runner() {
     let load = UnderWay::start().await;

@@ -12,7 +12,11 @@ use nix::sys::signal::killpg;
 use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::io::AsyncBufReadExt as _;
+use tokio::io::AsyncReadExt as _;
+use tokio::io::BufReader;
 use tokio::process::Child;
+use tokio::process::ChildStderr;
 use tokio::process::Command;
 use tokio::time::timeout;
 
@@ -38,6 +42,8 @@ pub(crate) struct Project {
 /// A `harness` process in such a root, and in a process group of its own, as a shell would start it.
 pub(crate) struct Runner {
     child: Child,
+    stderr: BufReader<ChildStderr>,
+    said: String,
 }
 
 /// How a `harness` process ended.
@@ -103,7 +109,7 @@ impl Project {
 
     /// Starts `harness` with these arguments.
     pub(crate) fn start(&self, args: &[&str]) -> Runner {
-        let child = Command::new(env!("CARGO_BIN_EXE_harness"))
+        let mut child = Command::new(env!("CARGO_BIN_EXE_harness"))
             .args(args)
             .arg("--root")
             .arg(self.path())
@@ -117,7 +123,8 @@ impl Project {
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        Runner { child }
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        Runner { child, stderr, said: String::new() }
     }
 
     /// Runs `harness` with these arguments to its end.
@@ -146,16 +153,31 @@ impl Runner {
         timeout(PATIENCE, self.child.wait()).await.expect("an end in time").unwrap()
     }
 
+    /// Waits until it says this on stderr.
+    pub(crate) async fn says(&mut self, sentence: &str) {
+        let reading = async {
+            while !self.said.contains(sentence) {
+                let read = self.stderr.read_line(&mut self.said).await.unwrap();
+                assert_ne!(read, 0, "it ended without saying {sentence}:\n{}", self.said);
+            }
+        };
+        timeout(PATIENCE, reading).await.expect(sentence);
+    }
+
     /// Waits for its end, and for that of everything that writes to its output.
-    pub(crate) async fn ended(self) -> Ended {
-        let output = timeout(PATIENCE, self.child.wait_with_output()).await;
-        let output = output.expect("an end in time").unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ended {
-            status: output.status,
-            stdout: text(&output.stdout),
-            stderr: text(&output.stderr).replace("\n  │ ", ""),
-        }
+    pub(crate) async fn ended(mut self) -> Ended {
+        let (mut stdout, mut said) = (String::new(), std::mem::take(&mut self.said));
+        let mut data = self.child.stdout.take().unwrap();
+        let ending = async {
+            let (out, err, status) = tokio::join!(
+                data.read_to_string(&mut stdout),
+                self.stderr.read_to_string(&mut said),
+                self.child.wait()
+            );
+            out.and(err).and(status).unwrap()
+        };
+        let status = timeout(PATIENCE, ending).await.expect("an end in time");
+        Ended { status, stdout, stderr: said.replace("\n  │ ", "") }
     }
 }
 

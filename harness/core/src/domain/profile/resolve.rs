@@ -59,7 +59,10 @@ fn header(raw: &RawProfile, errors: &mut Errors) {
     if !(100..=600_000).contains(&raw.timeout_ms) {
         errors.add("timeout_ms", "expected 100 to 600000");
     }
-    if raw.model_latency.is_some_and(|latency| latency.p95_ms < latency.median_ms || latency.p95_ms > 60_000) {
+    if raw
+        .model_latency
+        .is_some_and(|latency| latency.p95_ms < latency.median_ms || latency.p95_ms > 60_000)
+    {
         errors.add("model_latency", "expected median_ms ≤ p95_ms ≤ 60000");
     }
     if raw.cache_hits.min_permille > raw.cache_hits.max_permille

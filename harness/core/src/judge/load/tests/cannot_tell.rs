@@ -230,3 +230,12 @@ fn what_cannot_be_judged_is_an_error() {
         assert_eq!(judge(&plan(), &evidence), Err(expected));
     }
 }
+
+#[test]
+fn a_build_with_seeded_defects_never_passes() {
+    let mut plan = plan();
+    plan.sut_defects = vec!["quota-fails-open".to_owned()];
+    assert_eq!(causes_of(&judge(&plan, &good()).unwrap()), ["not_comparable"]);
+    let caught = good_and([finding(Rule::QuotaFailsClosed, 10, 1)]);
+    assert_eq!(judge(&plan, &caught).unwrap().exit_code, 1);
+}

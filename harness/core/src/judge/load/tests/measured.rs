@@ -225,3 +225,33 @@ fn dropped_arrivals_need_a_schedule() {
     let evidence = [hello(), ticked(journeys), Evidence::Done(done())];
     assert_eq!(judge(&plan_of(raw), &evidence).unwrap().judgement, Verdict::Pass);
 }
+
+#[test]
+fn answers_that_come_late_are_not_an_achieved_rate() {
+    let peak = |at_ms, n| {
+        ticked(tick(
+            at_ms,
+            "peak",
+            vec![series("peak", RequestKind::Query, AnswerClass::Ok, 10, n)],
+        ))
+    };
+    let mut evidence = run(Vec::new());
+    // All were scheduled in the peak of 10 s; half of them ended in it.
+    evidence.retain(|line| !matches!(line, Evidence::Tick(tick) if tick.phase == "peak"));
+    evidence.extend([peak(12_000, 500), peak(17_000, 500)]);
+    let file = judge(&plan_of(raw(&["rate requests{phase=peak} >= 60/s"])), &evidence).unwrap();
+    assert_eq!(file.objectives[0].observed, Some(50_000));
+    assert_eq!(file.objectives[0].status, Status::Broken);
+}
+
+#[test]
+fn a_cache_that_nobody_declared_breaks_the_run() {
+    let mut profile = raw(&OBJECTIVES);
+    profile.cache_hits = CacheHits { min_permille: 0, max_permille: 0 };
+    let plan = plan_of(profile);
+    assert_eq!(judge(&plan, &good()).unwrap().judgement, Verdict::Pass);
+    let mut cached = series("peak", RequestKind::Query, AnswerClass::Ok, 20_000, 600);
+    cached.cache_hits = 1;
+    let file = judge(&plan, &run(vec![cached])).unwrap();
+    assert_eq!(breaches(&file)[0].objective, "declared cache hits <= 0 permille");
+}
