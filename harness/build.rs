@@ -51,7 +51,8 @@ fn commit_of_checkout() -> Option<String> {
 /// The version of a package in Cargo.lock.
 fn locked(package: &str) -> Option<String> {
     let lock = std::fs::read_to_string("../Cargo.lock").ok()?;
-    let entry = lock.split("[[package]]").find(|e| e.contains(&format!("name = \"{package}\"\n")))?;
+    let entry =
+        lock.split("[[package]]").find(|e| e.contains(&format!("name = \"{package}\"\n")))?;
     let version = entry.lines().find_map(|line| line.strip_prefix("version = "))?;
     Some(version.trim_matches('"').to_owned())
 }

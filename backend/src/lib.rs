@@ -8,6 +8,8 @@
 //!                                       ├→ state::App → http::router → app::<use case> → ports
 //! tests → memory (in-memory ports) ─────┘
 //! ```
+//!
+//! The same program is also the process that reads one uploaded PDF within the kernel's limits: `pdf_reader`.
 
 pub mod app;
 pub mod auth;
@@ -21,6 +23,7 @@ pub mod egress;
 pub mod http;
 pub mod logging;
 pub mod memory;
+pub mod pdf_reader;
 pub mod ports;
 pub mod serve;
 pub mod state;

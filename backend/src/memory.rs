@@ -10,7 +10,10 @@ pub mod outside;
 pub mod quota;
 pub mod rows;
 
-use outside::{MemoryFiles, MemoryIndexer, MemoryJwks, MemoryModel, MemorySearch, MemorySecret};
+use outside::{
+    MemoryDocuments, MemoryFiles, MemoryIndexer, MemoryJwks, MemoryModel, MemorySearch,
+    MemorySecret,
+};
 use quota::MemoryQuota;
 use rows::MemoryRows;
 
@@ -23,6 +26,8 @@ pub struct MemoryWorld {
     pub rows: Arc<MemoryRows>,
     /// Objects.
     pub files: Arc<MemoryFiles>,
+    /// Reading of what was uploaded.
+    pub documents: Arc<MemoryDocuments>,
     /// Retrieval: what was put in is what is found.
     pub search: Arc<MemorySearch>,
     /// A model with one answer.
@@ -44,6 +49,7 @@ impl MemoryWorld {
             ingestion: self.rows.clone(),
             replay: self.rows.clone(),
             files: self.files.clone(),
+            documents: self.documents.clone(),
             search: self.search.clone(),
             model: self.model.clone(),
             indexer: self.indexer.clone(),

@@ -4,10 +4,12 @@
 use std::fmt;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use time::OffsetDateTime;
 
 use crate::domain::cost::TokenUse;
+use crate::domain::document::{DocumentType, NotADocument};
 use crate::domain::ingestion::{IndexRun, Job, Outcome, Work};
 use crate::domain::manual::Manual;
 use crate::domain::prompt::Passage;
@@ -34,6 +36,8 @@ pub enum Dependency {
     Secrets,
     /// The keys that sign tokens.
     Identity,
+    /// The process that reads documents.
+    Reader,
 }
 
 /// Why a dependency did not do it.
@@ -221,12 +225,7 @@ pub trait ReplayStore: Send + Sync + fmt::Debug {
 /// Objects of manuals.
 pub trait FileStore: Send + Sync + fmt::Debug {
     /// Writes an object; writing it again is no error.
-    fn put<'a>(
-        &'a self,
-        key: &'a str,
-        content_type: &'a str,
-        bytes: bytes::Bytes,
-    ) -> PortFuture<'a, ()>;
+    fn put<'a>(&'a self, key: &'a str, content_type: &'a str, bytes: Bytes) -> PortFuture<'a, ()>;
     /// Removes an object; one that is away already is no error.
     fn delete<'a>(&'a self, key: &'a str) -> PortFuture<'a, ()>;
     /// A URL that reads the object from `start` on for `valid`; no call is made.
@@ -238,6 +237,17 @@ pub trait FileStore: Send + Sync + fmt::Debug {
     ) -> PortFuture<'a, String>;
     /// Whether the store answers.
     fn probe(&self) -> PortFuture<'_, ()>;
+}
+
+/// Reading what was uploaded. The bytes are a stranger's: whatever they are, reading them has a bound in time and memory
+/// and ends in an answer.
+pub trait DocumentReader: Send + Sync + fmt::Debug {
+    /// The number of pages, or why the bytes are no such document. A port's error says that nobody could look.
+    fn pages(
+        &self,
+        document: DocumentType,
+        bytes: Bytes,
+    ) -> PortFuture<'_, Result<u32, NotADocument>>;
 }
 
 /// Retrieval.

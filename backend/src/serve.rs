@@ -24,7 +24,7 @@ use crate::config::{Config, ConfigErrors, Environment, environment};
 use crate::context::Deadline;
 use crate::http::{Peer, router};
 use crate::state::App;
-use crate::{COMMIT, VERSION, defects, logging};
+use crate::{COMMIT, VERSION, defects, logging, pdf_reader};
 
 /// Exit code for a configuration that cannot be used.
 const EXIT_CONFIG: u8 = 2;
@@ -63,14 +63,20 @@ enum ServeError {
     Signals(#[source] std::io::Error),
 }
 
-/// Runs the server until it is told to stop.
+/// Runs the server until it is told to stop; or, when the server has started it for that, reads one PDF.
 pub fn main() -> ExitCode {
+    if pdf_reader::is_asked_for() {
+        return pdf_reader::read_one();
+    }
     run(&environment())
 }
 
 /// The defect build: the same server, with what `MANUEL_DEFECTS` names switched on.
 #[cfg(feature = "defects")]
 pub fn main_with_defects() -> ExitCode {
+    if pdf_reader::is_asked_for() {
+        return pdf_reader::read_one();
+    }
     let environment = environment();
     let list = environment.get("MANUEL_DEFECTS").map_or("", String::as_str);
     match defects::switch_on(list) {
@@ -118,7 +124,7 @@ fn serve(config: Config) -> Result<(), ServeError> {
         .build()
         .map_err(ServeError::Runtime)?;
     let served = runtime.block_on(serve_until_signal(config));
-    // A thread that still reads a PDF is not waited for.
+    // A thread that still decodes a file is not waited for.
     runtime.shutdown_timeout(Duration::from_millis(100));
     served
 }

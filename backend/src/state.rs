@@ -11,8 +11,8 @@ use crate::auth::signing_key::SigningKey;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::ports::{
-    FileStore, Indexer, IngestionStore, JwksSource, ManualStore, Model, QuotaStore, ReplayStore,
-    Search, SecretSource,
+    DocumentReader, FileStore, Indexer, IngestionStore, JwksSource, ManualStore, Model, QuotaStore,
+    ReplayStore, Search, SecretSource,
 };
 
 /// The adapters behind the ports.
@@ -28,6 +28,8 @@ pub struct Ports {
     pub replay: Arc<dyn ReplayStore>,
     /// Objects.
     pub files: Arc<dyn FileStore>,
+    /// Reading of what was uploaded.
+    pub documents: Arc<dyn DocumentReader>,
     /// Retrieval.
     pub search: Arc<dyn Search>,
     /// The language model.

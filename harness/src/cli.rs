@@ -109,6 +109,9 @@ fn report(error: &CommandError) {
     match error {
         CommandError::BadFile(report) => note(&format!("{report:?}")),
         CommandError::Interrupted => note("interrupted; everything that was started is stopped"),
+        CommandError::InterruptedTwice => {
+            note("stopping; what was started ends by itself within 4 s");
+        }
         CommandError::Usage { message, hint } => {
             note(&format!("error: {message}"));
             say_hint(hint.as_deref());

@@ -18,6 +18,9 @@ pub enum AppError {
     /// The idempotency key stands for another body.
     #[error("idempotency key used for another body")]
     IdempotencyKeyReused,
+    /// The idempotency key stands for a manual that was deleted since.
+    #[error("idempotency key of a deleted manual")]
+    IdempotencyKeyOfDeleted,
     /// A counter is full.
     #[error("the quota of the {period:?} is used up")]
     QuotaExceeded {
@@ -35,9 +38,6 @@ pub enum AppError {
     /// A reservation was gone when it should have been kept: the call took longer than it may.
     #[error("the reservation expired during the call")]
     ReservationLost,
-    /// A thread of ours ended before its work did.
-    #[error("a worker thread failed")]
-    Worker(#[source] tokio::task::JoinError),
 }
 
 /// What is wrong with the input.

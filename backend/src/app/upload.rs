@@ -1,6 +1,10 @@
 //! Taking a manual in: object, then sidecar, then row (with its job and the work for the index), then the index is
 //! pushed. Every step can be repeated with the same result, which is what makes an `Idempotency-Key` work: it fixes the
 //! ids, and the rest follows from them and the body.
+//!
+//! A key that is known is answered as the first call was (201), with 409 `idempotency_key_reused` when the body is
+//! another, and with 409 `manual_deleted` when the manual was deleted since: nothing is written then, for a deleted
+//! manual stays deleted. Uploading it once more takes a new key.
 
 use std::sync::Arc;
 
@@ -14,7 +18,7 @@ use uuid::Uuid;
 use crate::app::caller::Caller;
 use crate::app::conflict;
 use crate::app::error::{AppError, AppResult, InputError};
-use crate::domain::document::{DocumentType, UPLOAD_BYTES_MAX};
+use crate::domain::document::{DocumentType, NotADocument, UPLOAD_BYTES_MAX};
 use crate::domain::ingestion::{Job, JobState};
 use crate::domain::manual::{Manual, ManualStatus, object_key, sidecar, sidecar_key, valid_name};
 use crate::domain::timestamp::rfc3339;
@@ -65,7 +69,7 @@ struct CheckedFile {
 pub async fn upload(app: &App, caller: &Caller, command: UploadCommand) -> AppResult<Uploaded> {
     let key_hash = command.idempotency_key.as_deref().map(key_hash).transpose()?;
     let body_hash = command.body_hash.clone();
-    let file = check(command).await?;
+    let file = check(app, caller, command).await?;
     let now = app.clock.now();
     let (manual_id, job_id) = ids(app, caller, key_hash, body_hash, now).await?;
     let (manual, job) = rows(caller, &file, manual_id, job_id, now);
@@ -96,18 +100,22 @@ fn key_hash(key: &str) -> AppResult<String> {
     if fits { Ok(hex::encode(Sha256::digest(key.as_bytes()))) } else { Err(refused) }
 }
 
-/// Decodes and reads the file on a thread that may block: a PDF of some megabytes is work.
-async fn check(command: UploadCommand) -> AppResult<CheckedFile> {
+/// Decodes the file, on a thread that may block (some megabytes are work), and has it read, within the deadline.
+async fn check(app: &App, caller: &Caller, command: UploadCommand) -> AppResult<CheckedFile> {
     let name = valid_name(&command.filename).ok_or(AppError::Input(InputError::FileName))?;
     let document = DocumentType::of_content_type(&command.content_type)
         .ok_or(AppError::Input(InputError::ContentType))?;
-    let read = move || {
-        let bytes = decode(&command.file_data)?;
-        let pages = document.pages(&bytes).map_err(InputError::Document)?;
-        Ok((Bytes::from(bytes), pages))
-    };
-    let read = tokio::task::spawn_blocking(read).await.map_err(AppError::Worker)?;
-    let (bytes, pages) = read.map_err(AppError::Input)?;
+    let unreadable = |source| InputError::Document(NotADocument::unreadable(source));
+    // The thread can end before its work only by a panic over these bytes: they are what cannot be read.
+    let decoded = tokio::task::spawn_blocking(move || decode(&command.file_data))
+        .await
+        .map_err(|panicked| AppError::Input(unreadable(panicked)))?;
+    let bytes = Bytes::from(decoded.map_err(AppError::Input)?);
+    let reading = app.ports.documents.pages(document, bytes.clone());
+    let read = caller.deadline.bound(reading).await.map_err(AppError::Deadline)?;
+    let pages = read
+        .map_err(AppError::Port)?
+        .map_err(|error| AppError::Input(InputError::Document(error)))?;
     Ok(CheckedFile { name, document, bytes, pages })
 }
 
@@ -138,10 +146,20 @@ async fn ids(
     match app.ports.manuals.claim(&caller.user, &record, now).await.map_err(AppError::Port)? {
         Claim::New => Ok((record.manual_id, record.job_id)),
         Claim::Known(known) if known.body_hash == record.body_hash => {
+            not_deleted(app, caller, &known.manual_id).await?;
             Ok((known.manual_id, known.job_id))
         }
         Claim::Known(_) => Err(AppError::IdempotencyKeyReused),
     }
+}
+
+/// Writing a deleted manual again would store what nobody can find: its mark hides its passages. Any mark counts, however
+/// old, since the table's TTL is late by design.
+async fn not_deleted(app: &App, caller: &Caller, manual_id: &str) -> AppResult<()> {
+    let ids = [manual_id.to_owned()];
+    let marks = app.ports.manuals.deleted(&caller.user, &ids, None).await;
+    let deleted = !marks.map_err(AppError::Port)?.is_empty();
+    if deleted { Err(AppError::IdempotencyKeyOfDeleted) } else { Ok(()) }
 }
 
 fn rows(

@@ -21,6 +21,7 @@ use crate::aws::s3_manuals::S3Manuals;
 use crate::aws::secret::SecretsManager;
 use crate::aws::trace::TraceHeaders;
 use crate::config::Config;
+use crate::pdf_reader::PdfReader;
 use crate::state::Ports;
 
 const CONNECT: Duration = Duration::from_secs(1);
@@ -75,6 +76,7 @@ pub fn ports(sdk: &SdkConfig, config: &Config) -> Ports {
         ingestion: Arc::new(DynamoIngestion::new(table(&config.tables.manuals))),
         replay: Arc::new(DynamoReplay::new(table(&config.tables.rate_limit))),
         files: Arc::new(S3Manuals::new(s3, &config.buckets.manuals)),
+        documents: Arc::new(PdfReader::of_this_program()),
         search: Arc::new(BedrockSearch::new(
             aws_sdk_bedrockagentruntime::Client::from_conf(search),
             &config.knowledge_base_id,

@@ -1,5 +1,9 @@
-//! What an uploaded file is: its type, whether its bytes are of that type, how many pages it has. Reading a PDF is work
-//! for a thread of its own; this module does not know about threads.
+//! What an uploaded file is: its type, whether its bytes are of that type, how many pages it has. Reading a PDF can cost
+//! any amount of time and memory: who calls [`DocumentType::pages`] bounds it (`pdf_reader` does); this module does not.
+
+use std::error::Error;
+
+use lopdf::{Dictionary, Document, LoadOptions, Object, ObjectId};
 
 /// The largest manual in one upload, in bytes: what base64 leaves of a 6 MB body.
 pub const UPLOAD_BYTES_MAX: usize = 4_500_000;
@@ -26,8 +30,15 @@ pub enum NotADocument {
     Unreadable {
         /// What the reader said; never shown to a client.
         #[source]
-        source: Option<lopdf::Error>,
+        source: Option<Box<dyn Error + Send + Sync>>,
     },
+}
+
+impl NotADocument {
+    /// It cannot be read, and this is why.
+    pub fn unreadable(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Unreadable { source: Some(source.into()) }
+    }
 }
 
 impl DocumentType {
@@ -70,10 +81,34 @@ fn pdf_pages(bytes: &[u8]) -> Result<u32, NotADocument> {
     if !bytes.starts_with(b"%PDF-") {
         return Err(NotADocument::OtherType);
     }
-    let document = lopdf::Document::load_mem(bytes)
-        .map_err(|source| NotADocument::Unreadable { source: Some(source) })?;
+    let document = Document::load_mem_with_options(bytes, LoadOptions::with_filter(in_page_tree))
+        .map_err(NotADocument::unreadable)?;
     let pages = u32::try_from(document.page_iter().count()).unwrap_or(u32::MAX);
     if pages == 0 { Err(NotADocument::Unreadable { source: None }) } else { Ok(pages) }
+}
+
+/// Keeps of an object what is needed to count pages, and of the others nothing: a tagged manual of some hundred pages has
+/// a hundred thousand small objects, and each takes kilobytes. Streams of objects are read and then filtered, too.
+fn in_page_tree(id: ObjectId, object: &mut Object) -> Option<(ObjectId, Object)> {
+    let needed = if let Ok(stream) = object.as_stream() {
+        stream.dict.has_type(b"ObjStm")
+    } else if let Ok(dictionary) = object.as_dict_mut() {
+        let mut kept = Dictionary::new();
+        for key in [b"Type".as_slice(), b"Kids", b"Pages"] {
+            if let Some(value) = dictionary.remove(key) {
+                kept.set(key, value);
+            }
+        }
+        *dictionary = kept;
+        let of_tree = |name: &[u8]| [b"Page".as_slice(), b"Pages", b"Catalog"].contains(&name);
+        dictionary.has(b"Pages") || dictionary.get_type().is_ok_and(of_tree)
+    } else {
+        // The list of a node's kids may be an object of its own.
+        let of_references =
+            |items: &Vec<Object>| items.iter().all(|item| item.as_reference().is_ok());
+        object.as_array().is_ok_and(of_references)
+    };
+    needed.then(|| (id, object.clone()))
 }
 
 /// Text is UTF-8 without NUL, and does not begin like a format that is not text.
@@ -90,7 +125,7 @@ fn text_pages(bytes: &[u8]) -> Result<u32, NotADocument> {
 
 #[cfg(test)]
 mod tests {
-    use lopdf::{Document, Object, dictionary};
+    use lopdf::dictionary;
 
     use super::*;
 

@@ -229,6 +229,11 @@ fn tell_app(error: &AppError) -> Told {
             "idempotency_key_reused",
             "The idempotency key was used for another request.",
         ),
+        AppError::IdempotencyKeyOfDeleted => told(
+            StatusCode::CONFLICT,
+            "manual_deleted",
+            "The manual that this idempotency key stands for was deleted. Please use a new key.",
+        ),
         AppError::QuotaExceeded { period, resets_in_s } => tell_quota(*period, *resets_in_s),
         AppError::Port(error) => tell_port(error),
         AppError::Deadline(_) => Told {
@@ -240,11 +245,6 @@ fn tell_app(error: &AppError) -> Told {
             )
         },
         AppError::ReservationLost => tell_outage(Dependency::Store, PortErrorKind::Conflict),
-        AppError::Worker(_) => told(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal_error",
-            "Something went wrong on our side.",
-        ),
     }
 }
 
@@ -325,6 +325,7 @@ fn tell_outage(dependency: Dependency, kind: PortErrorKind) -> Told {
         Dependency::Index => ("index_unavailable", "index_throttled"),
         Dependency::Secrets => ("signing_unavailable", "signing_throttled"),
         Dependency::Identity => ("identity_unavailable", "identity_throttled"),
+        Dependency::Reader => ("reader_unavailable", "reader_throttled"),
     };
     let (status, code, sentence, after) = match kind {
         PortErrorKind::Throttled => (

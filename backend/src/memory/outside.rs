@@ -9,12 +9,13 @@ use time::OffsetDateTime;
 
 use super::{Switch, locked};
 use crate::domain::cost::TokenUse;
+use crate::domain::document::{DocumentType, NotADocument};
 use crate::domain::ingestion::IndexRun;
 use crate::domain::prompt::Passage;
 use crate::domain::user::UserId;
 use crate::ports::{
-    Dependency, FileStore, Indexer, JwksSource, Model, ModelAnswer, PortFuture, PublicKey, Search,
-    SecretSource, Started,
+    Dependency, DocumentReader, FileStore, Indexer, JwksSource, Model, ModelAnswer, PortFuture,
+    PublicKey, Search, SecretSource, Started,
 };
 
 /// Objects.
@@ -29,6 +30,26 @@ impl MemoryFiles {
     /// All objects by key.
     pub fn objects(&self) -> BTreeMap<String, Bytes> {
         locked(&self.objects).clone()
+    }
+}
+
+/// Reading in this process: for documents that a test made itself.
+#[derive(Debug, Default)]
+pub struct MemoryDocuments {
+    /// Makes it fail.
+    pub trouble: Switch,
+}
+
+impl DocumentReader for MemoryDocuments {
+    fn pages(
+        &self,
+        document: DocumentType,
+        bytes: Bytes,
+    ) -> PortFuture<'_, Result<u32, NotADocument>> {
+        Box::pin(async move {
+            self.trouble.before(Dependency::Reader).await?;
+            Ok(document.pages(&bytes))
+        })
     }
 }
 

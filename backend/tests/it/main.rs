@@ -4,8 +4,10 @@
 
 mod adapters;
 mod authentication;
+mod body_size;
 mod contract;
 mod manuals;
+mod pdf;
 mod process;
 mod query;
 mod quota;

@@ -88,6 +88,9 @@ async fn what_is_no_manual_is_refused_and_leaves_nothing() {
         let answer = sent(&world, body).await;
         assert_eq!((answer.status.as_u16(), answer.code().as_str()), (status, code));
     }
+    world.ports.documents.trouble.set(Some(Trouble::Fails(PortErrorKind::Unavailable)));
+    let unread = sent(&world, upload_body("a.txt", "text/plain", b"x")).await;
+    assert_eq!((unread.status.as_u16(), unread.code().as_str()), (503, "reader_unavailable"));
     assert!(world.ports.files.objects().is_empty());
     assert_eq!(world.get(ANNA, "/api/manuals").await.json()["manuals"], json!([]));
 }
@@ -108,6 +111,24 @@ async fn an_idempotency_key_makes_one_manual() {
     assert_eq!((reused.status.as_u16(), reused.code().as_str()), (409, "idempotency_key_reused"));
     assert_eq!(with_key(&world, "key-2", &body).await.status.as_u16(), 201);
     assert_eq!(with_key(&world, " ", &body).await.code(), "idempotency_key_invalid");
+}
+
+#[tokio::test]
+async fn an_idempotency_key_does_not_bring_a_deleted_manual_back() {
+    let world = World::new();
+    let body = upload_body("a.md", "text/markdown", b"# text");
+    let id = text(&with_key(&world, "key-1", &body).await.json()["manual_id"]);
+    assert_eq!(world.delete(ANNA, &id).await.status.as_u16(), 204);
+    let started = world.ports.indexer.started();
+
+    let again = with_key(&world, "key-1", &body).await;
+    assert_eq!((again.status.as_u16(), again.code().as_str()), (409, "manual_deleted"));
+    assert_eq!(again.json()["retryable"], false);
+    assert!(world.ports.files.objects().is_empty());
+    assert_eq!(world.get(ANNA, "/api/manuals").await.json()["count"], 0);
+    assert_eq!(world.ports.indexer.started(), started);
+    assert_eq!(world.delete(ANNA, &id).await.status.as_u16(), 204);
+    assert_eq!(with_key(&world, "key-2", &body).await.status.as_u16(), 201);
 }
 
 #[tokio::test]

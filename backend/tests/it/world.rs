@@ -16,8 +16,8 @@ use backend::domain::prompt::Passage;
 use backend::domain::signature::{Signed, sign};
 use backend::domain::user::UserId;
 use backend::memory::MemoryWorld;
-use backend::ports::PublicKey;
-use backend::state::App;
+use backend::ports::{DocumentReader, PublicKey};
+use backend::state::{App, Ports};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -54,12 +54,21 @@ impl World {
 
     /// A world with changes to the configuration.
     pub(crate) fn with(changes: &[(&str, &str)]) -> Self {
+        Self::built(changes, MemoryWorld::ports)
+    }
+
+    /// A world in which this reads documents.
+    pub(crate) fn with_reader(documents: Arc<dyn DocumentReader>) -> Self {
+        Self::built(&[], |ports| Ports { documents, ..ports.ports() })
+    }
+
+    fn built(changes: &[(&str, &str)], choose: impl FnOnce(&MemoryWorld) -> Ports) -> Self {
         let config = Config::from_environment(&environment(changes)).unwrap();
         let clock_ms = Arc::new(AtomicI64::new(NOON_S * 1000));
         let ports = MemoryWorld::default();
         ports.secret.hold(Some(HMAC_KEY));
         ports.jwks.hold(vec![public_key(KID, key_pair())]);
-        let app = App::new(config, Clock::Manual(Arc::clone(&clock_ms)), ports.ports());
+        let app = App::new(config, Clock::Manual(Arc::clone(&clock_ms)), choose(&ports));
         let router = backend::http::router(app.clone());
         Self { app, ports, router, clock_ms, signed: AtomicI64::new(-200) }
     }

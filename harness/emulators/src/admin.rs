@@ -2,6 +2,22 @@
 //!
 //! `PUT /outages` begins one, `PUT /outages/{id}` renews it, `DELETE /outages/{id}` ends it,
 //! `GET /outages` lists them, `GET /stats` reports every emulator and the process.
+//!
+//! Under `services`, by endpoint name, since the start:
+//!
+//! | member | meaning |
+//! |---|---|
+//! | `requests` | all requests |
+//! | `errors` | answers of 400 and more (a failed condition is one), and callers that hung up |
+//! | `faults` | answers of 500 and more, and callers that hung up |
+//! | `in_flight`, `in_flight_max` | requests under way, now and at most |
+//! | `service_time_us` | `sum` and `max` of the time from request to answer, in µs |
+//! | `without_traceparent` | calls without a `traceparent` header, or with an empty one |
+//! | `without_user` | the same for `x-manuel-user`. Only calls that a user caused can have it: not health checks, not the work of background tasks |
+//! | `unfiltered_retrieves` | `bedrock-agent-runtime` alone: `Retrieve` calls whose filter does not make everything found equal in `user_id` to one string, so that a passage of anyone's could come back. An `equals` within an `orAll` does not count |
+//!
+//! The two `without_…` count calls of every caller, those of the harness too, which sends neither header. A page beside a
+//! service, such as Cognito's JWKS, is a request but no call.
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -55,7 +55,7 @@ impl Front {
         shared: Shared,
         page: Option<Page>,
     ) -> Self {
-        let stats = Arc::new(Stats::default());
+        let stats = Arc::new(Stats::with(service.counters()));
         Self(Arc::new(Inner { service, model, verifier, shared, stats, page }))
     }
 
@@ -70,9 +70,11 @@ impl Handler for Front {
         let inner = self.0;
         let timed = inner.stats.begin(&inner.shared.clock);
         let (parts, body) = request.into_parts();
-        let response = match inner.page(&parts) {
-            Some(page) => wire::page(StatusCode::OK, "application/json", page.await),
-            None => inner.answer(parts, body).await,
+        let response = if let Some(page) = inner.page(&parts) {
+            wire::page(StatusCode::OK, "application/json", page.await)
+        } else {
+            inner.stats.look_at(&parts.headers);
+            inner.answer(parts, body).await
         };
         timed.end(response.status().as_u16());
         response

@@ -5,6 +5,8 @@ use std::fmt;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
+use crate::stats::Counters;
+
 /// One emulated service that speaks JSON (awsJson1.1 or restJson1).
 ///
 /// The front layer has verified the signature, merged URI labels, query and body into one value,
@@ -15,6 +17,11 @@ pub(crate) trait Service: Send + Sync + 'static {
 
     /// Answers one call with the members of the operation's output shape.
     fn call(&self, call: Call) -> BoxFuture<'_, Result<Value, AwsError>>;
+
+    /// What the service itself counts, for `/stats`.
+    fn counters(&self) -> Counters {
+        Counters::new()
+    }
 }
 
 /// A validated call.

@@ -1,11 +1,17 @@
-//! What each emulator says of itself: requests, errors, requests under way, its own service time.
+//! What each emulator says of itself: requests, errors, requests under way, its own service time, and which requests
+//! lack what the backend promises to put on each. The members are documented in `admin`.
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use http::HeaderMap;
 use serde_json::{Value, json};
 
 use crate::clock::Clock;
+
+/// Counters of one service's own, by their names in the report.
+pub(crate) type Counters = BTreeMap<&'static str, Arc<AtomicU64>>;
 
 /// Counters of one service; cheap enough for every request.
 #[derive(Debug, Default)]
@@ -17,6 +23,9 @@ pub(crate) struct Stats {
     in_flight_max: AtomicU64,
     service_time_us_sum: AtomicU64,
     service_time_us_max: AtomicU64,
+    without_traceparent: AtomicU64,
+    without_user: AtomicU64,
+    own: Counters,
 }
 
 /// A request under way; dropping it (the caller hung up) counts it as an error.
@@ -30,6 +39,22 @@ pub(crate) struct Timed {
 }
 
 impl Stats {
+    /// With counters that the service keeps itself.
+    pub(crate) fn with(own: Counters) -> Self {
+        Self { own, ..Self::default() }
+    }
+
+    /// Notes what a call's headers lack. Pages beside a service are no calls.
+    pub(crate) fn look_at(&self, headers: &HeaderMap) {
+        for (name, counter) in
+            [("traceparent", &self.without_traceparent), ("x-manuel-user", &self.without_user)]
+        {
+            if headers.get(name).is_none_or(http::HeaderValue::is_empty) {
+                counter.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
     /// Begins to time a request.
     pub(crate) fn begin(self: &Arc<Self>, clock: &Clock) -> Timed {
         self.requests.fetch_add(1, Ordering::Relaxed);
@@ -42,7 +67,7 @@ impl Stats {
     /// failed condition is too; faults those of 500 and more, and callers that hung up.
     pub(crate) fn report(&self) -> Value {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        json!({
+        let mut report = json!({
             "requests": read(&self.requests),
             "errors": read(&self.errors),
             "faults": read(&self.faults),
@@ -52,7 +77,13 @@ impl Stats {
                 "sum": read(&self.service_time_us_sum),
                 "max": read(&self.service_time_us_max),
             },
-        })
+            "without_traceparent": read(&self.without_traceparent),
+            "without_user": read(&self.without_user),
+        });
+        for (name, counter) in &self.own {
+            report[*name] = read(counter).into();
+        }
+        report
     }
 }
 

@@ -7,6 +7,7 @@ use std::os::fd::AsFd as _;
 use std::time::Duration;
 
 use thiserror::Error;
+use tokio::io::AsyncBufRead;
 use tokio::io::AsyncBufReadExt as _;
 use tokio::io::AsyncReadExt as _;
 use tokio::io::BufReader;
@@ -15,9 +16,6 @@ use tokio::signal::unix::Signal;
 use tokio::signal::unix::SignalKind;
 use tokio::signal::unix::signal;
 use tokio::time::timeout;
-
-/// The first line is at most this long: a request is a few kilobytes.
-const LINE_LIMIT: u64 = 4 << 20;
 
 /// Standard input, and the signals that mean the same as its end.
 #[derive(Debug)]
@@ -67,6 +65,12 @@ pub enum LifelineError {
         #[source]
         source: io::Error,
     },
+    /// The first line does not end where it must.
+    #[error("the request line on standard input is longer than {limit} bytes")]
+    TooLong {
+        /// The bound, in bytes.
+        limit: u64,
+    },
     /// No full line came.
     #[error("no complete request line came on standard input within {within:?}")]
     NoLine {
@@ -89,16 +93,13 @@ impl Lifeline {
         Ok(Self { pipe: stdin_pipe().ok().map(BufReader::new), stops: Stops::listen()? })
     }
 
-    /// The first line, without its end; `within` bounds the wait.
-    pub async fn line(&mut self, within: Duration) -> Result<String, LifelineError> {
-        let mut line = String::new();
+    /// The first line, without its end; `within` bounds the wait, `limit` its bytes with the end.
+    pub async fn line(&mut self, within: Duration, limit: u64) -> Result<String, LifelineError> {
         let Some(pipe) = &mut self.pipe else { return Err(LifelineError::NoLine { within }) };
-        let mut limited = pipe.take(LINE_LIMIT);
-        match timeout(within, limited.read_line(&mut line)).await {
-            Ok(Ok(_)) if line.ends_with('\n') => Ok(line.trim_end().to_owned()),
-            Ok(Ok(_)) | Err(_) => Err(LifelineError::NoLine { within }),
-            Ok(Err(source)) => Err(LifelineError::Read { source }),
-        }
+        timeout(within, first_line(pipe, limit))
+            .await
+            .unwrap_or(Err(LifelineError::NoLine { within }))?
+            .ok_or(LifelineError::NoLine { within })
     }
 
     /// Waits until the parent is gone or asks this process to end. Bounded by the life of the parent.
@@ -123,6 +124,25 @@ impl Stops {
     }
 }
 
+/// The first line of `from`; none if `from` ends within it.
+async fn first_line<R: AsyncBufRead + Unpin>(
+    from: &mut R,
+    limit: u64,
+) -> Result<Option<String>, LifelineError> {
+    let mut line = String::new();
+    let mut limited = from.take(limit);
+    let read = limited.read_line(&mut line).await;
+    read.map_err(|source| LifelineError::Read { source })?;
+    if line.ends_with('\n') {
+        line.truncate(line.trim_end().len());
+        Ok(Some(line))
+    } else if limited.limit() == 0 {
+        Err(LifelineError::TooLong { limit })
+    } else {
+        Ok(None)
+    }
+}
+
 fn stdin_pipe() -> io::Result<pipe::Receiver> {
     pipe::Receiver::from_owned_fd(io::stdin().as_fd().try_clone_to_owned()?)
 }
@@ -132,4 +152,36 @@ async fn drained(pipe: Option<&mut BufReader<pipe::Receiver>>) {
     let Some(pipe) = pipe else { return std::future::pending().await };
     let mut scratch = [0_u8; 256];
     while let Ok(1..) = pipe.read(&mut scratch).await {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_line_is_read_up_to_its_limit_and_no_further() {
+        let text = "twelve bytes\nmore";
+        for (limit, fits) in [(100, true), (13, true), (12, false), (1, false)] {
+            let read = first_line(&mut text.as_bytes(), limit).await;
+            match read {
+                Ok(line) => assert_eq!((line.as_deref(), fits), (Some("twelve bytes"), true)),
+                Err(error) => {
+                    assert!(!fits, "{limit}: {error}");
+                    assert!(error.to_string().contains(&format!("longer than {limit} bytes")));
+                }
+            }
+        }
+        assert_eq!(first_line(&mut "no end".as_bytes(), 100).await.unwrap(), None);
+        assert_eq!(first_line(&mut "".as_bytes(), 100).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_plan_of_thousands_of_users_is_a_line() {
+        let mut plan = "x".repeat(5 << 20);
+        plan.push('\n');
+        let small = first_line(&mut plan.as_bytes(), 4 << 20).await.unwrap_err();
+        assert!(matches!(small, LifelineError::TooLong { limit: 4_194_304 }), "{small}");
+        let read = first_line(&mut plan.as_bytes(), 256 << 20).await.unwrap().unwrap();
+        assert_eq!(read.len(), 5 << 20);
+    }
 }

@@ -5,16 +5,20 @@
 mod ask;
 mod assess;
 mod attack;
+mod books;
 mod clock;
 mod engine;
 mod equip;
 mod journey;
+mod known;
 mod ledger;
 mod outage;
 mod pacer;
 pub mod plan;
 mod recorder;
 mod seat;
+mod token;
+mod uploads;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +38,8 @@ use recorder::emit;
 
 /// The plan has to come at once: the runner writes it before anything else.
 const PLAN_WITHIN: Duration = Duration::from_secs(10);
+/// Tokens of thousands of users are tens of megabytes.
+const PLAN_BYTES: u64 = 256 << 20;
 
 /// Why a worker could not do its part: the runner reports it as exit 4.
 #[derive(Debug, Error)]
@@ -79,7 +85,7 @@ pub enum WorkerError {
 pub async fn run() -> Result<(), WorkerError> {
     log_to_stderr();
     let mut lifeline = Lifeline::hold().map_err(WorkerError::Lifeline)?;
-    let line = lifeline.line(PLAN_WITHIN).await.map_err(WorkerError::Lifeline)?;
+    let line = lifeline.line(PLAN_WITHIN, PLAN_BYTES).await.map_err(WorkerError::Lifeline)?;
     let plan: WorkerPlan = serde_json::from_str(&line).map_err(WorkerError::Plan)?;
     let stop = CancellationToken::new();
     let engine = Arc::new(Engine::new(plan, stop.clone())?);

@@ -150,7 +150,9 @@ impl EvidenceLog {
 
     /// What a worker said at its end.
     pub fn done(&self) -> Option<&Done> {
-        self.kept.iter().find_map(|line| if let Evidence::Done(done) = line { Some(done) } else { None })
+        self.kept
+            .iter()
+            .find_map(|line| if let Evidence::Done(done) = line { Some(done) } else { None })
     }
 
     /// Whether the backend's end has been seen.

@@ -24,8 +24,9 @@ use crate::adapters::poll::Pace;
 
 /// One read.
 const OPERATION: Duration = Duration::from_secs(8);
-/// Reservations of requests that have been answered are settled within this.
-const REST: Duration = Duration::from_secs(5);
+/// Reservations of requests that have been answered are settled within this: the backend itself tries for 10 s to give one
+/// back.
+const REST: Duration = Duration::from_secs(12);
 /// Users that are read at once.
 const CONCURRENCY: usize = 16;
 
@@ -59,6 +60,14 @@ pub struct Stores {
     usage_table: String,
     manuals_table: String,
     manuals_bucket: String,
+}
+
+/// A user's counters.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counted {
+    charged: u64,
+    monthly: u64,
+    open: u64,
 }
 
 impl Stores {
@@ -105,40 +114,39 @@ impl Stores {
         users: &BTreeMap<String, String>,
     ) -> Result<BTreeMap<String, Figures>, StoresError> {
         stream::iter(users.iter().map(|(name, sub)| async move {
-            let charged = self.charged_at_rest(name, sub).await?;
+            let counted = self.counted_at_rest(name, sub).await?;
             let manuals = Some(self.manuals(name, sub).await?);
             let objects = Some(self.objects(name, sub).await?);
-            Ok((name.clone(), Figures { charged, manuals, objects }))
+            let Counted { charged, monthly, open } = counted;
+            Ok((name.clone(), Figures { charged, monthly, open, manuals, objects }))
         }))
         .buffer_unordered(CONCURRENCY)
         .try_collect()
         .await
     }
 
-    /// Questions charged over all days, once no reservation is open. One that stays open is counted as it stands: it is
-    /// a charge for a request that was answered otherwise.
-    async fn charged_at_rest(&self, name: &str, sub: &str) -> Result<u64, StoresError> {
-        let settled = poll::until(Pace::quick(REST), 0, || async {
-            match self.charged(name, sub).await {
-                Ok((charged, 0)) => ControlFlow::Break(Ok(charged)),
-                Ok((charged, _open)) => ControlFlow::Continue(charged),
+    /// The counters once no reservation is open, or with those that stay open.
+    async fn counted_at_rest(&self, name: &str, sub: &str) -> Result<Counted, StoresError> {
+        let settled = poll::until(Pace::quick(REST), Counted::default(), || async {
+            match self.counted(name, sub).await {
+                Ok(counted) if counted.open == 0 => ControlFlow::Break(Ok(counted)),
+                Ok(counted) => ControlFlow::Continue(counted),
                 Err(error) => ControlFlow::Break(Err(error)),
             }
         });
         settled.await.unwrap_or_else(|expired| Ok(expired.last_seen))
     }
 
-    /// `(charged, open reservations)`.
-    async fn charged(&self, name: &str, sub: &str) -> Result<(u64, u64), StoresError> {
+    async fn counted(&self, name: &str, sub: &str) -> Result<Counted, StoresError> {
         let items = self.items("usage", &self.usage_table, name, sub).await?;
         let is = |item: &BTreeMap<String, AttributeValue>, prefix: &str| matches!(item.get("sk"), Some(AttributeValue::S(sk)) if sk.starts_with(prefix));
         let used = |item: &BTreeMap<String, AttributeValue>| match item.get("used") {
             Some(AttributeValue::N(number)) => number.parse::<u64>().unwrap_or(0),
             _ => 0,
         };
-        let charged = items.iter().filter(|item| is(item, "DAY#")).map(used).sum();
-        let open = items.iter().filter(|item| is(item, "RES#")).count();
-        Ok((charged, open as u64))
+        let sum = |prefix: &str| items.iter().filter(|item| is(item, prefix)).map(used).sum();
+        let open = items.iter().filter(|item| is(item, "RES#")).count() as u64;
+        Ok(Counted { charged: sum("DAY#"), monthly: sum("MONTH#"), open })
     }
 
     async fn manuals(&self, name: &str, sub: &str) -> Result<BTreeSet<String>, StoresError> {

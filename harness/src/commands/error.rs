@@ -34,6 +34,9 @@ pub enum CommandError {
     /// Ctrl-C before there was anything to judge: exit 130.
     #[error("interrupted")]
     Interrupted,
+    /// A second Ctrl-C, which waits for nothing: exit 130.
+    #[error("interrupted twice")]
+    InterruptedTwice,
 }
 
 impl CommandError {
@@ -55,7 +58,7 @@ impl CommandError {
         match self {
             Self::Usage { .. } | Self::BadFile(_) => Exit::Usage,
             Self::Environment { .. } => Exit::Environment,
-            Self::Interrupted => Exit::Interrupted,
+            Self::Interrupted | Self::InterruptedTwice => Exit::Interrupted,
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::report::terminal;
 /// Arguments of `harness judge`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// A run's folder, reports/<run-id>.
+    /// A run's folder: `reports/<run-id>`.
     #[arg(value_name = "DIR")]
     dir: PathBuf,
     /// Print verdict.json and write nothing.

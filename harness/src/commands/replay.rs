@@ -28,7 +28,7 @@ pub struct Args {
     /// Another stage than the recorded one.
     #[arg(long, value_name = "FILE")]
     stage: Option<PathBuf>,
-    /// Another backend than the recorded one: a mended one, say.
+    /// Another backend than the recorded one: a mended one, without the recorded defects.
     #[arg(long, value_name = "PATH", conflicts_with = "stage")]
     backend_bin: Option<PathBuf>,
     /// Leave the stage up if it fails again, until Ctrl-C.
@@ -63,8 +63,10 @@ pub async fn run(args: Args, ctx: &Context) -> Result<Exit, CommandError> {
     }
     let stage = args.stage.map_or_else(|| recorded(&repro.stage), StageChoice::File);
     let stage = match (stage, args.backend_bin) {
-        (StageChoice::Embedded { defects, env, .. }, Some(binary)) => {
-            StageChoice::Embedded { backend: BackendChoice::Binary(binary), defects, env }
+        // Another binary is a mended one: the recorded defects are not asked of it.
+        (StageChoice::Embedded { env, .. }, Some(binary)) => {
+            let (backend, defects) = (BackendChoice::Binary(binary), Vec::new());
+            StageChoice::Embedded { backend, defects, env }
         }
         (stage, _) => stage,
     };

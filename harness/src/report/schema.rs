@@ -3,7 +3,8 @@
 
 use schemars::{Schema, schema_for};
 use verdict::domain::{
-    evidence::Evidence, profile::RawProfile, run::RunPlan, verdict::VerdictFile,
+    evidence::Evidence, ledger::LedgerEntry, profile::RawProfile, question::QuestionSet,
+    run::RunPlan, verdict::VerdictFile,
 };
 
 use crate::report::repro::Repro;
@@ -13,6 +14,8 @@ pub fn schemas() -> Vec<(&'static str, String)> {
     vec![
         ("plan.schema.json", text(schema_for!(RunPlan))),
         ("evidence.schema.json", text(schema_for!(Evidence))),
+        ("ledger.schema.json", text(schema_for!(LedgerEntry))),
+        ("questions.schema.json", text(schema_for!(QuestionSet))),
         ("verdict.schema.json", text(schema_for!(VerdictFile))),
         ("repro.schema.json", text(schema_for!(Repro))),
         ("profile.schema.json", text(schema_for!(RawProfile))),

@@ -113,7 +113,10 @@ async fn a_stage_that_is_gone_is_an_environment_error() {
     std::fs::write(&file, serde_json::to_string(&stage).unwrap()).unwrap();
     let load = ["load", "--profile", "smoke", "--stage", file.to_str().unwrap()];
     let ended = refused(&project, &load).await;
-    ended.expect(4).said("cannot prepare the users of the run").said("because: ");
+    ended
+        .expect(4)
+        .said(&format!("the backend at http://{gone} does not answer"))
+        .said("because: ");
 }
 
 #[tokio::test]

@@ -29,8 +29,15 @@ pub enum RequestKind {
     Upload,
     /// A signed deletion of a manual uploaded earlier in the run.
     Delete,
-    /// An upload without a signature: it must be refused.
+    /// The same upload once more, with the idempotency key of the first: it is the same manual.
+    UploadAgain,
+    /// An upload without a good signature (none, an altered one, another body's, a stale one, a used one): it must be
+    /// refused.
     UnsignedUpload,
+    /// A question after the quota without a good token (none, an altered one, one that nobody signed): it must be refused.
+    BadToken,
+    /// Reading or deleting a manual of another user: it is not there.
+    ForeignManual,
     /// One of many simultaneous questions of a user who has fewer left: exactly the quota may be answered.
     QuotaBurst,
     /// A question while a dependency is out for its user: a mapped answer, nothing charged.
@@ -41,7 +48,7 @@ pub enum RequestKind {
 
 impl RequestKind {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::Query,
         Self::QueryForeign,
         Self::QueryUnanswerable,
@@ -51,7 +58,10 @@ impl RequestKind {
         Self::Health,
         Self::Upload,
         Self::Delete,
+        Self::UploadAgain,
         Self::UnsignedUpload,
+        Self::BadToken,
+        Self::ForeignManual,
         Self::QuotaBurst,
         Self::DependencyOut,
         Self::SignIn,
@@ -69,7 +79,10 @@ impl RequestKind {
             Self::Health => "health",
             Self::Upload => "upload",
             Self::Delete => "delete",
+            Self::UploadAgain => "upload_again",
             Self::UnsignedUpload => "unsigned_upload",
+            Self::BadToken => "bad_token",
+            Self::ForeignManual => "foreign_manual",
             Self::QuotaBurst => "quota_burst",
             Self::DependencyOut => "dependency_out",
             Self::SignIn => "sign_in",

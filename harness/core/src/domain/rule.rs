@@ -23,10 +23,14 @@ pub enum Rule {
     Leak,
     /// A state-changing request without a valid signature is refused.
     Signature,
+    /// Nobody is let in without a good token.
+    Identity,
     /// Never more answers than the quota allows.
     QuotaLimit,
     /// Exactly what was answered is charged.
     QuotaConserved,
+    /// Usage and quota say what was answered.
+    UsageFigures,
     /// A store that is out closes the door.
     QuotaFailsClosed,
     /// A failing dependency has its mapped answer.
@@ -43,15 +47,17 @@ pub enum Rule {
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Isolation,
         Self::Citations,
         Self::RightAnswer,
         Self::Contract,
         Self::Leak,
         Self::Signature,
+        Self::Identity,
         Self::QuotaLimit,
         Self::QuotaConserved,
+        Self::UsageFigures,
         Self::QuotaFailsClosed,
         Self::DependencyMapped,
         Self::Unexplained5xx,
@@ -69,8 +75,10 @@ impl Rule {
             Self::Contract => "contract",
             Self::Leak => "leak",
             Self::Signature => "signature",
+            Self::Identity => "identity",
             Self::QuotaLimit => "quota_limit",
             Self::QuotaConserved => "quota_conserved",
+            Self::UsageFigures => "usage_figures",
             Self::QuotaFailsClosed => "quota_fails_closed",
             Self::DependencyMapped => "dependency_mapped",
             Self::Unexplained5xx => "unexplained5xx",
@@ -99,11 +107,17 @@ impl Rule {
             Self::Signature => {
                 "What changes state is refused without a valid signature, and changes nothing."
             }
+            Self::Identity => {
+                "A token that is missing, altered, unsigned or signed by somebody else lets nobody in."
+            }
             Self::QuotaLimit => {
                 "However many calls race, never more are answered than the quota allows, and never fewer."
             }
             Self::QuotaConserved => {
                 "What is charged equals what was answered: one for each 2xx, nothing for any other answer."
+            }
+            Self::UsageFigures => {
+                "Usage and quota say exactly what was answered, against the limits of the stage."
             }
             Self::QuotaFailsClosed => {
                 "While the usage table cannot be read or written, questions are refused with 503, not answered for free."

@@ -15,6 +15,10 @@ const OBJECTS_PER_MANUAL: u64 = 2;
 pub struct Figures {
     /// Questions charged, over all days.
     pub charged: u64,
+    /// The same by the counters of months.
+    pub monthly: u64,
+    /// Reservations that are neither kept nor given back.
+    pub open: u64,
     /// Ids of manuals with a row; none where rows cannot be read.
     pub manuals: Option<BTreeSet<String>>,
     /// Keys of objects; none where objects cannot be read.
@@ -39,6 +43,7 @@ pub fn conservations(
         let entries = by_user.get(user.as_str()).map_or(&[][..], Vec::as_slice);
         let charged = charged(user, entries, now.charged.saturating_sub(then.charged));
         lines.push(charged);
+        lines.extend(at_rest(user, entries, now));
         lines.extend(burst(user, entries, quota.saturating_sub(then.charged)));
         lines.extend(manuals(user, entries, then, now));
     }
@@ -60,6 +65,26 @@ fn charged(user: &str, entries: &[&LedgerEntry], seen: u64) -> Conservation {
         seen,
         ordinals: asked.iter().map(|entry| entry.ordinal).collect(),
     }
+}
+
+/// Once all is answered, nothing is reserved any more, and both counters say the same.
+fn at_rest(user: &str, entries: &[&LedgerEntry], now: &Figures) -> [Conservation; 2] {
+    let asked: Vec<&&LedgerEntry> =
+        entries.iter().filter(|entry| entry.kind.is_charged()).collect();
+    let unknown = asked.iter().filter(|entry| entry.is_indeterminate()).count() as u64;
+    let line = |what: &str, expected: (u64, u64), seen: u64| Conservation {
+        rule: Rule::QuotaConserved,
+        what: what.to_owned(),
+        user: user.to_owned(),
+        expected_min: expected.0,
+        expected_max: expected.1,
+        seen,
+        ordinals: asked.iter().map(|entry| entry.ordinal).collect(),
+    };
+    [
+        line("reservations left open", (0, unknown), now.open),
+        line("counters of months against those of days", (now.charged, now.charged), now.monthly),
+    ]
 }
 
 /// Of more simultaneous questions than are left, exactly as many are answered as were left.
@@ -95,14 +120,19 @@ fn manuals(
         of_kind(kind).filter(|e| e.succeeded()).filter_map(|e| e.manual_id.clone()).collect()
     };
     let unknown = |kind: RequestKind| of_kind(kind).filter(|e| e.is_indeterminate()).count() as u64;
-    let (uploaded, deleted) = (ids(RequestKind::Upload), ids(RequestKind::Delete));
+    let (mut uploaded, deleted) = (ids(RequestKind::Upload), ids(RequestKind::Delete));
+    uploaded.extend(ids(RequestKind::UploadAgain));
     let expected: BTreeSet<&String> =
         then.union(&uploaded).filter(|id| !deleted.contains(*id)).collect();
-    let (may_be_more, may_be_less) = (unknown(RequestKind::Upload), unknown(RequestKind::Delete));
+    let may_be_more = unknown(RequestKind::Upload) + unknown(RequestKind::UploadAgain);
+    let may_be_less = unknown(RequestKind::Delete);
     let changing = |entry: &&&LedgerEntry| {
         matches!(
             entry.kind,
-            RequestKind::Upload | RequestKind::Delete | RequestKind::UnsignedUpload
+            RequestKind::Upload
+                | RequestKind::UploadAgain
+                | RequestKind::Delete
+                | RequestKind::UnsignedUpload
         )
     };
     let ordinals: Vec<u32> = entries.iter().filter(changing).map(|entry| entry.ordinal).collect();
@@ -167,7 +197,13 @@ mod tests {
 
     fn figures(charged: u64, manuals: &[&str], objects: &[&str]) -> BTreeMap<String, Figures> {
         let set = |names: &[&str]| Some(names.iter().map(|n| (*n).to_owned()).collect());
-        let figures = Figures { charged, manuals: set(manuals), objects: set(objects) };
+        let figures = Figures {
+            charged,
+            monthly: charged,
+            open: 0,
+            manuals: set(manuals),
+            objects: set(objects),
+        };
         BTreeMap::from([("u".to_owned(), figures)])
     }
 
@@ -194,6 +230,34 @@ mod tests {
         assert_eq!(lines(4), []);
         assert_eq!(lines(5), []);
         assert_eq!(lines(6), [(Rule::QuotaConserved, 1, 2, 3)]);
+    }
+
+    #[test]
+    fn what_stays_reserved_and_counters_that_differ_are_seen() {
+        let ledger = [entry(0, RequestKind::Query, 200, None)];
+        let found = |open, monthly| {
+            let mut after = figures(1, &[], &[]);
+            for figures in after.values_mut() {
+                (figures.open, figures.monthly) = (open, monthly);
+            }
+            unequal(&conservations(&ledger, &figures(0, &[], &[]), &after, 50))
+        };
+        assert_eq!(found(0, 1), []);
+        assert_eq!(found(1, 1), [(Rule::QuotaConserved, 0, 0, 1)]);
+        assert_eq!(found(0, 2), [(Rule::QuotaConserved, 1, 1, 2)]);
+    }
+
+    #[test]
+    fn an_upload_that_is_repeated_is_one_manual() {
+        let ledger = [
+            entry(0, RequestKind::Upload, 201, Some("a")),
+            entry(1, RequestKind::UploadAgain, 201, Some("a")),
+        ];
+        let after = figures(0, &["a"], &["a.md", "a.md.metadata.json"]);
+        assert_eq!(unequal(&conservations(&ledger, &figures(0, &[], &[]), &after, 50)), []);
+        let twice = figures(0, &["a", "b"], &["a.md", "a.md.metadata.json"]);
+        let found = unequal(&conservations(&ledger, &figures(0, &[], &[]), &twice, 50));
+        assert_eq!(found, [(Rule::ManualsConserved, 1, 1, 2)]);
     }
 
     #[test]

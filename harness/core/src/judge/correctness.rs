@@ -67,16 +67,31 @@ fn bears_on(rule: Rule, kind: RequestKind, class: AnswerClass) -> bool {
     let question = kind.is_charged();
     answered
         && match rule {
-            Rule::Isolation | Rule::Citations => question,
+            Rule::Isolation => {
+                question || matches!(kind, RequestKind::ForeignManual | RequestKind::ListManuals)
+            }
+            Rule::Citations => question || kind == RequestKind::ListManuals,
             Rule::RightAnswer => question && !kind.is_probe(),
             Rule::Contract | Rule::BackendDied | Rule::Unexplained5xx => true,
-            Rule::UnexplainedRefusal => kind.is_mixable() && kind != RequestKind::UnsignedUpload,
+            Rule::UnexplainedRefusal => kind.is_mixable() && !must_be_refused(kind),
             Rule::Leak => class == AnswerClass::ExpectedReject || class == AnswerClass::HttpError,
             Rule::Signature => kind == RequestKind::UnsignedUpload,
+            Rule::Identity => kind == RequestKind::BadToken,
+            Rule::UsageFigures => {
+                question || matches!(kind, RequestKind::Usage | RequestKind::Quota)
+            }
             Rule::QuotaFailsClosed | Rule::DependencyMapped => kind == RequestKind::DependencyOut,
+            Rule::ManualsConserved => {
+                matches!(kind, RequestKind::ListManuals | RequestKind::UploadAgain)
+            }
             // Tested by figures, each of which is one observation.
-            Rule::QuotaLimit | Rule::QuotaConserved | Rule::ManualsConserved => false,
+            Rule::QuotaLimit | Rule::QuotaConserved => false,
         }
+}
+
+/// Kinds whose every answer should be a refusal.
+fn must_be_refused(kind: RequestKind) -> bool {
+    matches!(kind, RequestKind::UnsignedUpload | RequestKind::BadToken | RequestKind::ForeignManual)
 }
 
 fn holds(line: &Conservation) -> bool {

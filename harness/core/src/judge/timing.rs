@@ -44,9 +44,8 @@ pub fn results(plan: &RunPlan, seen: &Seen) -> Vec<(ObjectiveResult, Option<u64>
         let covered = plan.profile.objectives().iter().any(same);
         (!covered).then(|| ((*name).to_owned(), objective))
     });
-    let declared = cache_share(&plan.profile);
     own.chain(built_in)
-        .chain(declared)
+        .chain(cache_share(&plan.profile))
         .map(|(name, objective)| result(plan, seen, &name, &objective))
         .collect()
 }
@@ -384,7 +383,6 @@ fn resource(plan: &RunPlan, seen: &Seen, objective: &Objective) -> Measured {
         }
     };
     let figures: Vec<u64> = samples.map(figure).collect();
-    let n = figures.len() as u64;
     let value = if objective.stat == Stat::Min {
         figures.iter().min().copied()
     } else if objective.stat == Stat::Avg {
@@ -392,7 +390,7 @@ fn resource(plan: &RunPlan, seen: &Seen, objective: &Objective) -> Measured {
     } else {
         figures.iter().max().copied()
     };
-    exact(value, n, RESOURCE_SAMPLES, objective)
+    exact(value, figures.len() as u64, RESOURCE_SAMPLES, objective)
 }
 
 /// The mean of samples, in whole units; none of none.

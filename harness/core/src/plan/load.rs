@@ -63,6 +63,10 @@ pub enum Ask {
     Upload,
     /// Deletion of what the arrival of this ordinal uploaded.
     DeleteOf(u32),
+    /// The same upload as that of this ordinal, with its idempotency key.
+    AgainOf(u32),
+    /// The signature with which the arrival of this ordinal uploaded, once more.
+    ReplayOf(u32),
     /// The question of this index, while the outage of this index holds for the user.
     DuringOutage(u32, usize),
 }
@@ -236,7 +240,7 @@ fn lay_out(
     Ok(LoadPlan { sha256: digest(&arrivals), arrivals, users })
 }
 
-/// Sorts by time and numbers the arrivals. Deletions name the position of their upload among the mix, and follow it to
+/// Sorts by time and numbers the arrivals. What refers to an upload names its position among the mix, and follows it to
 /// its final number.
 fn settle(arrivals: &mut [Arrival]) {
     arrivals.sort_by_key(|arrival| (arrival.due_us, arrival.ordinal));
@@ -248,8 +252,8 @@ fn settle(arrivals: &mut [Arrival]) {
         arrival.ordinal = index;
     }
     for arrival in arrivals.iter_mut() {
-        if let Ask::DeleteOf(of) = arrival.ask {
-            arrival.ask = Ask::DeleteOf(renumbered.get(&of).copied().unwrap_or(of));
+        if let Ask::DeleteOf(of) | Ask::AgainOf(of) | Ask::ReplayOf(of) = &mut arrival.ask {
+            *of = renumbered.get(of).copied().unwrap_or(*of);
         }
     }
 }
@@ -264,6 +268,8 @@ fn digest(arrivals: &[Arrival]) -> String {
             Ask::Upload => (2, 0, 0),
             Ask::DeleteOf(of) => (3, of, 0),
             Ask::DuringOutage(q, o) => (4, q, o),
+            Ask::AgainOf(of) => (5, of, 0),
+            Ask::ReplayOf(of) => (6, of, 0),
         };
         sha.update(arrival.due_us.to_le_bytes());
         sha.update((arrival.stage as u64).to_le_bytes());

@@ -55,6 +55,7 @@ impl Handler for Proxy {
     async fn handle(self, request: Request<Incoming>) -> Response<Body> {
         let inner = self.0;
         let timed = inner.stats.begin(&inner.shared.clock);
+        inner.stats.look_at(request.headers());
         let (Ok(response) | Err(response)) = inner.answer(request).await;
         timed.end(response.status().as_u16());
         response

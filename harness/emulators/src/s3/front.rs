@@ -49,6 +49,7 @@ impl Handler for S3Front {
     async fn handle(self, request: Request<Incoming>) -> Response<Body> {
         let inner = self.0;
         let timed = inner.stats.begin(&inner.clock);
+        inner.stats.look_at(request.headers());
         let mut response = inner.answer(request).await;
         let headers = response.headers_mut();
         headers.insert(header::SERVER, HeaderValue::from_static("AmazonS3"));

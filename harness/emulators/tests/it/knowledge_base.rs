@@ -220,3 +220,31 @@ async fn filters_combine() {
     assert_eq!(of(RetrievalFilter::AndAll(vec![either, equals("u3")])).await, ["u3"]);
     assert!(of(equals("nobody")).await.is_empty());
 }
+
+#[tokio::test]
+async fn retrieves_that_name_no_user_are_counted() {
+    let bench = Bench::start().await;
+    let attribute = |key: &str, value: Document| {
+        FilterAttribute::builder().key(key).value(value).build().unwrap()
+    };
+    let manual = || RetrievalFilter::Equals(attribute("manual_id", Document::from("m1")));
+    let either = || RetrievalFilter::OrAll(vec![equals("u1"), manual()]);
+    let unlike = || RetrievalFilter::NotEquals(attribute("user_id", Document::from("u1")));
+    let one_of = attribute("user_id", Document::from(vec![Document::from("u1")]));
+    let both = RetrievalFilter::AndAll(vec![manual(), equals("u1")]);
+    for (filter, counted) in [
+        (Some(equals("u1")), 0),
+        (Some(both), 0),
+        (None, 1),
+        (Some(manual()), 2),
+        (Some(either()), 3),
+        (Some(unlike()), 4),
+        (Some(RetrievalFilter::In(one_of)), 5),
+        (Some(RetrievalFilter::AndAll(vec![either(), equals("u1")])), 5),
+    ] {
+        let what = format!("{filter:?}");
+        let here = bench.runtime.retrieve().knowledge_base_id(&bench.knowledge_base_id);
+        bench.send(here, "lamp", filter, 5).await.unwrap();
+        assert_eq!(bench.unfiltered_retrieves().await, counted, "{what}");
+    }
+}

@@ -91,6 +91,40 @@ async fn every_service_counts_its_requests() {
     assert!(stats["process"]["rss_bytes"].as_u64().unwrap() > 0);
 }
 
+#[tokio::test]
+async fn requests_without_trace_or_user_are_counted() {
+    let stage = Stage::start().await;
+    let (tables, objects) = (stage.dynamodb(), stage.s3());
+    let (secrets, cognito) = (stage.secrets(), stage.cognito());
+    tables.list_tables().send().await.unwrap();
+    objects.list_buckets().send().await.unwrap();
+    secrets.get_secret_value().secret_id("absent").send().await.unwrap_err();
+    cognito.admin_get_user().user_pool_id("eu-west-1_x").username("x").send().await.unwrap_err();
+    for name in ["traceparent", "x-manuel-user"] {
+        // The other header has no value: as good as none.
+        let other = if name == "traceparent" { "x-manuel-user" } else { "traceparent" };
+        let mark = move |request: &mut aws_sdk_dynamodb::config::http::HttpRequest| {
+            request.headers_mut().insert(name, "value");
+            request.headers_mut().insert(other, "");
+        };
+        tables.list_tables().customize().mutate_request(mark).send().await.unwrap();
+        objects.list_buckets().customize().mutate_request(mark).send().await.unwrap();
+    }
+    // A page is no call.
+    stage.http.get(&stage.emulators.resources().jwks_url).send().await.unwrap();
+    let stats = stage.stats().await;
+    for (service, requests, without) in
+        [("dynamodb", 3, 2), ("s3", 3, 2), ("secretsmanager", 1, 1), ("cognito-idp", 2, 1)]
+    {
+        let counted = &stats["services"][service];
+        let found = ["requests", "without_traceparent", "without_user"]
+            .map(|name| counted[name].as_u64().unwrap());
+        assert_eq!(found, [requests, without, without], "{service}");
+    }
+    assert!(stats["services"]["s3"]["unfiltered_retrieves"].is_null());
+    assert_eq!(stats["services"]["bedrock-agent-runtime"]["unfiltered_retrieves"], 0);
+}
+
 /// Not a benchmark: it prints what one request costs here, and fails only far beyond that.
 #[tokio::test(flavor = "multi_thread")]
 async fn updates_per_second() {

@@ -13,6 +13,7 @@ use nix::sys::signal::killpg;
 use nix::sys::wait::WaitPidFlag;
 use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
+use procfs::process::Process;
 use thiserror::Error;
 use tokio::io::AsyncBufReadExt as _;
 use tokio::io::BufReader;
@@ -32,6 +33,10 @@ use crate::adapters::poll::Pace;
 const START: Duration = Duration::from_secs(5);
 /// The guard's own 3 s between SIGTERM and SIGKILL, and room for a busy machine.
 const STOP: Duration = Duration::from_secs(5);
+/// Between SIGTERM and SIGKILL when this process does it in the guard's place; as long as the guard's own.
+const GRACE: Duration = Duration::from_secs(3);
+/// A killed program is gone at once.
+const KILLED: Duration = Duration::from_millis(500);
 
 /// A program to run under a guard.
 #[derive(Clone, Debug)]
@@ -132,15 +137,16 @@ impl Guarded {
         self.pid
     }
 
-    /// Waits for the program's end; may be dropped and called again. If the guard is lost, the program's group is
-    /// ended here and the exit has neither code nor signal.
+    /// Waits for the program's end; may be dropped and called again. A guard that ends without saying how the program
+    /// did was killed, and its program lives on: then its group is ended here, within 4 s, and the exit has neither code
+    /// nor signal, for only the parent of a process learns those.
     pub async fn exited(&mut self) -> ProgramExit {
         while self.exit.is_none() {
             match next(&mut self.lines).await {
                 Some(GuardLine::Exited(exit)) => self.exit = Some(exit),
                 Some(GuardLine::Started { .. } | GuardLine::NotStarted { .. }) => {}
                 None => {
-                    self.kill_program();
+                    self.end_program().await;
                     self.exit = Some(ProgramExit { code: None, signal: None, asked: false });
                 }
             }
@@ -163,11 +169,44 @@ impl Guarded {
         exit
     }
 
-    /// The last resort when there is no guard any more. The group is the program's own.
+    /// What the guard would have done: SIGTERM, 3 s, SIGKILL, also for what the program left in its group.
+    async fn end_program(&self) {
+        self.signal_program(Signal::SIGTERM);
+        self.program_gone(GRACE).await;
+        self.kill_program();
+        self.program_gone(KILLED).await;
+    }
+
+    /// Waits until the program has ended, at most so long. One that nobody has reaped yet has ended: its parent was the
+    /// guard, and not every system has an init that reaps.
+    async fn program_gone(&self, within: Duration) {
+        let ended = || {
+            let stat =
+                i32::try_from(self.pid).ok().and_then(|pid| Process::new(pid).ok()?.stat().ok());
+            stat.is_none_or(|stat| matches!(stat.state, 'Z' | 'X'))
+        };
+        let waited = poll::until(Pace::quick(within), (), async || {
+            if ended() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        // Whoever is still there is killed next, or cannot be.
+        waited.await.ok();
+    }
+
+    /// The last resort when there is no guard any more.
     fn kill_program(&self) {
-        if let Some(group) = i32::try_from(self.pid).ok().filter(|pid| *pid > 1) {
-            killpg(Pid::from_raw(group), Signal::SIGKILL).ok();
+        self.signal_program(Signal::SIGKILL);
+    }
+
+    /// That the program is gone already is no error.
+    fn signal_program(&self, signal: Signal) {
+        if let Some(group) = self.group() {
+            killpg(group, signal).ok();
         }
+    }
+
+    /// The program's own process group, made by the guard.
+    fn group(&self) -> Option<Pid> {
+        i32::try_from(self.pid).ok().filter(|pid| *pid > 1).map(Pid::from_raw)
     }
 }
 

@@ -1,11 +1,18 @@
 //! What an answer is: its class, and the promises that it breaks. Expectations are exact where the stage's model is
 //! deterministic; isolation and existing citations are strict everywhere.
 
+mod figures;
+mod manuals;
+mod query;
+#[cfg(test)]
+mod tests;
+
+pub(super) use figures::Charged;
+
 use manuel_client::Exchange;
 use manuel_client::Failure;
 use manuel_client::Request;
 use manuel_client::answers::CacheStatus;
-use manuel_client::answers::QueryAnswer;
 use manuel_client::contract::Contract;
 use manuel_client::contract::ContractBreach;
 use manuel_client::contract::Parsed;
@@ -15,21 +22,34 @@ use verdict::domain::profile::Outage;
 use verdict::domain::question::Question;
 use verdict::domain::rule::Rule;
 
+use super::known::Known;
 use super::seat::Seat;
 
-/// The sentence with which the emulated model, and the prompt of the real one, says that it found nothing.
-const NOTHING_FOUND: &str = "the manuals do not say";
+/// `Retry-After` of an exhausted quota may be this far from the reset, in seconds.
+const RESET_TOLERANCE_S: u64 = 120;
+/// A day, in seconds.
+pub(super) const DAY_S: u64 = 86_400;
 
-/// What is known about a request before it is answered.
+/// What is known about a request when it has been answered.
 pub(super) struct Expected<'a> {
     pub(super) kind: RequestKind,
     pub(super) seat: &'a Seat,
+    pub(super) seat_index: usize,
     pub(super) question: Option<&'a Question>,
     pub(super) outage: Option<&'a Outage>,
     /// Page and phrase are expected exactly.
     pub(super) exact: bool,
-    /// Whose manual an id is, of all users of the run.
-    pub(super) is_anyones: &'a (dyn Fn(&str) -> bool + Sync),
+    pub(super) known: &'a Known,
+    /// When it was sent, in µs from the start of the load.
+    pub(super) sent_us: u64,
+    /// What the quota counters may say; none where that is not known.
+    pub(super) charged: Option<Charged>,
+    /// Unix seconds of the stage's clock when it was answered.
+    pub(super) stage_s: u64,
+    /// It deletes something whose id nobody knows: an id that was never given out stands for it.
+    pub(super) unknown_id: bool,
+    /// The manual that the same upload was before.
+    pub(super) again: Option<&'a str>,
 }
 
 /// What became of a request.
@@ -51,6 +71,12 @@ pub(super) struct Broken {
     pub(super) seen: String,
 }
 
+impl Broken {
+    fn new(rule: Rule, expected: impl Into<String>, seen: impl Into<String>) -> Self {
+        Self { rule, expected: expected.into(), seen: seen.into() }
+    }
+}
+
 /// Assesses an answer, or the lack of one.
 pub(super) fn assess(
     expected: &Expected<'_>,
@@ -68,26 +94,28 @@ pub(super) fn assess(
             fault: Some(failure.fault.to_string()),
             ..Assessment::default()
         },
-        Ok(exchange) => answered(expected, exchange, &contract.check(request, exchange)),
+        Ok(exchange) => answered(expected, request, exchange, &contract.check(request, exchange)),
     }
 }
 
 fn answered(
     expected: &Expected<'_>,
+    request: &Request,
     exchange: &Exchange,
     check: &Result<Parsed, Vec<ContractBreach>>,
 ) -> Assessment {
     let mut assessment = Assessment { status: exchange.status, ..Assessment::default() };
     for breach in check.as_ref().err().into_iter().flatten() {
         let rule = if breach.rule.is_leak() { Rule::Leak } else { Rule::Contract };
-        assessment.broken.push(Broken {
-            rule,
-            expected: format!("an answer that keeps the contract ({})", breach.rule.as_str()),
-            seen: breach.detail.clone(),
-        });
+        let wanted = format!("an answer that keeps the contract ({})", breach.rule.as_str());
+        assessment.broken.push(Broken::new(rule, wanted, breach.detail.clone()));
+    }
+    if let Some(id) = exchange.request_id().filter(|id| !expected.known.is_new(id)) {
+        let wanted = "a request id of its own";
+        assessment.broken.push(Broken::new(Rule::Contract, wanted, format!("{id} once more")));
     }
     let class = if exchange.is_success() {
-        success(expected, check.as_ref().ok(), &mut assessment)
+        success(expected, request, check.as_ref().ok(), &mut assessment)
     } else {
         refusal(expected, exchange, &mut assessment)
     };
@@ -98,15 +126,23 @@ fn answered(
 
 fn success(
     expected: &Expected<'_>,
+    request: &Request,
     parsed: Option<&Parsed>,
     assessment: &mut Assessment,
 ) -> AnswerClass {
-    match (expected.kind, expected.outage) {
-        (RequestKind::UnsignedUpload, _) => assessment.broken.push(Broken {
-            rule: Rule::Signature,
-            expected: "401 for an upload without a signature".to_owned(),
-            seen: format!("{}: it was let in", assessment.status),
-        }),
+    let let_in = format!("{}: it was let in", assessment.status);
+    let refused = match (expected.kind, expected.outage) {
+        (RequestKind::UnsignedUpload, _) => Some(Broken::new(
+            Rule::Signature,
+            "401 for an upload without a signature that is good for it",
+            let_in,
+        )),
+        (RequestKind::BadToken, _) => {
+            Some(Broken::new(Rule::Identity, "401 without a good token", let_in))
+        }
+        (RequestKind::ForeignManual, _) => {
+            Some(Broken::new(Rule::Isolation, "404 for another user's manual", let_in))
+        }
         (RequestKind::DependencyOut, Some(outage))
             if !outage.expect_status.contains(&assessment.status) =>
         {
@@ -115,23 +151,39 @@ fn success(
             } else {
                 Rule::DependencyMapped
             };
-            assessment.broken.push(Broken {
+            Some(Broken::new(
                 rule,
-                expected: format!(
+                format!(
                     "{:?} while {} is out ({})",
                     outage.expect_status, outage.service, outage.error
                 ),
-                seen: format!("{}: an answer all the same", assessment.status),
-            });
+                format!("{}: an answer all the same", assessment.status),
+            ))
         }
-        _ => {}
+        _ => None,
+    };
+    if let Some(broken) = refused {
+        let may_be_read = expected.kind == RequestKind::DependencyOut;
+        assessment.broken.push(broken);
+        if !may_be_read {
+            return AnswerClass::WrongAnswer;
+        }
     }
+    let broken = &mut assessment.broken;
     match parsed {
         Some(Parsed::Query(answer)) => {
             assessment.cache_hit = answer.cache_status == CacheStatus::Hit;
-            query(expected, answer, &mut assessment.broken);
+            query::check(expected, answer, broken);
         }
-        Some(Parsed::Uploaded(answer)) => assessment.manual_id = Some(answer.manual_id.clone()),
+        Some(Parsed::Uploaded(answer)) => {
+            manuals::uploaded(expected, request, answer, broken);
+            assessment.manual_id = Some(answer.manual_id.clone());
+        }
+        Some(Parsed::Manuals(answer)) => manuals::listed(expected, answer, broken),
+        Some(Parsed::Usage(answer)) => figures::usage(expected.charged, answer, broken),
+        Some(Parsed::Quota(answer)) => {
+            figures::quota(expected.charged, expected.stage_s, answer, broken);
+        }
         _ => {}
     }
     AnswerClass::Ok
@@ -148,11 +200,14 @@ fn refusal(
     let code = body.as_ref().and_then(|body| body.get("code")).and_then(|code| code.as_str());
     let code = code.unwrap_or("without a code").to_owned();
     let (right, wanted, rule) = wanted(expected, status, &code);
-    if right {
-        return AnswerClass::ExpectedReject;
+    if !right {
+        assessment.broken.push(Broken::new(rule, wanted, format!("{status} {code}")));
+        return AnswerClass::HttpError;
     }
-    assessment.broken.push(Broken { rule, expected: wanted, seen: format!("{status} {code}") });
-    AnswerClass::HttpError
+    if expected.kind == RequestKind::QuotaBurst {
+        resets(expected, exchange.retry_after_s(), &mut assessment.broken);
+    }
+    AnswerClass::ExpectedReject
 }
 
 /// Whether a refusal is right here, what would have been, and which promise it breaks otherwise.
@@ -163,99 +218,39 @@ fn wanted(expected: &Expected<'_>, status: u16, code: &str) -> (bool, String, Ru
         return (outage.expect_status.contains(&status), wanted, Rule::DependencyMapped);
     }
     let unexplained = if status >= 500 { Rule::Unexplained5xx } else { Rule::UnexplainedRefusal };
-    if expected.kind == RequestKind::UnsignedUpload {
-        (status == 401, "401".to_owned(), Rule::Signature)
+    let or_unexplained = |rule| if status >= 500 { unexplained } else { rule };
+    let (right, wanted, rule) = if expected.kind == RequestKind::UnsignedUpload {
+        (status == 401, "401", or_unexplained(Rule::Signature))
+    } else if expected.kind == RequestKind::BadToken {
+        (status == 401, "401", or_unexplained(Rule::Identity))
+    } else if expected.kind == RequestKind::ForeignManual {
+        (status == 404, "404", unexplained)
+    } else if expected.kind == RequestKind::Delete && expected.unknown_id {
+        (status == 404, "404 for an id that was never given out", unexplained)
     } else if expected.kind == RequestKind::QuotaBurst {
         let right = status == 429 && code.contains("quota");
-        (right, "200, or 429 once the quota is used up".to_owned(), unexplained)
+        (right, "200, or 429 once the quota is used up", unexplained)
     } else {
-        (false, "a success".to_owned(), unexplained)
-    }
+        (false, "a success", unexplained)
+    };
+    (right, wanted.to_owned(), rule)
 }
 
-/// Isolation and citations, then the answer itself.
-fn query(expected: &Expected<'_>, answer: &QueryAnswer, broken: &mut Vec<Broken>) {
-    for source in &answer.sources {
-        if expected.seat.owns(&source.manual_id) == Some(false) {
-            let foreign = (expected.is_anyones)(&source.manual_id);
-            broken.push(Broken {
-                rule: if foreign { Rule::Isolation } else { Rule::Citations },
-                expected: "sources among the user's own manuals".to_owned(),
-                seen: format!(
-                    "a source in manual {} ({}), {}",
-                    source.manual_id,
-                    source.manual_name,
-                    if foreign {
-                        "which is another user's"
-                    } else {
-                        "which the user does not have"
-                    }
-                ),
-            });
-        }
-    }
-    if !expected.exact {
+/// An exhausted quota says when its day is over, where it is the day's.
+fn resets(expected: &Expected<'_>, retry_after_s: Option<u64>, broken: &mut Vec<Broken>) {
+    // The contract check sees to it that there is one.
+    let Some(seconds) = retry_after_s else { return };
+    if expected.charged.is_some_and(|charged| charged.monthly_limit <= charged.daily_limit) {
         return;
     }
-    let Some(question) = expected.question else { return };
-    let nothing =
-        matches!(expected.kind, RequestKind::QueryForeign | RequestKind::QueryUnanswerable);
-    if nothing {
-        nothing_said(question, answer, broken);
-    } else {
-        right_answer(expected.seat, question, answer, broken);
+    let left = DAY_S - expected.stage_s % DAY_S;
+    // Around midnight one clock may be in the next day already.
+    let apart = seconds.abs_diff(left);
+    if apart > RESET_TOLERANCE_S && apart.abs_diff(DAY_S) > RESET_TOLERANCE_S {
+        broken.push(Broken::new(
+            Rule::Contract,
+            format!("retry-after of about {left} s, to the next midnight in UTC"),
+            format!("{seconds} s"),
+        ));
     }
-}
-
-fn nothing_said(question: &Question, answer: &QueryAnswer, broken: &mut Vec<Broken>) {
-    let says_nothing = normal(&answer.answer).contains(NOTHING_FOUND);
-    if says_nothing && answer.sources.is_empty() && !answer.context_found {
-        return;
-    }
-    broken.push(Broken {
-        rule: Rule::RightAnswer,
-        expected: format!(
-            "\"The manuals do not say.\" and no source, for question {}",
-            question.id
-        ),
-        seen: format!("\"{}\" with {} sources", short(&answer.answer), answer.sources.len()),
-    });
-}
-
-fn right_answer(seat: &Seat, question: &Question, answer: &QueryAnswer, broken: &mut Vec<Broken>) {
-    let Some(key) = &question.manual else { return };
-    let id = seat.user.manual_ids.get(key);
-    let cited = answer.sources.iter().any(|source| {
-        Some(&source.manual_id) == id
-            && (question.page.is_none() || source.page_number == question.page)
-    });
-    let said = question.phrase.as_ref().is_none_or(|p| normal(&answer.answer).contains(&normal(p)));
-    if cited && said {
-        return;
-    }
-    let pages: Vec<String> = answer
-        .sources
-        .iter()
-        .map(|s| format!("{} page {}", s.manual_name, s.page_number.unwrap_or(0)))
-        .collect();
-    broken.push(Broken {
-        rule: Rule::RightAnswer,
-        expected: format!(
-            "question {}: \"{}\" citing page {} of {key}",
-            question.id,
-            question.phrase.as_deref().unwrap_or(""),
-            question.page.unwrap_or(0)
-        ),
-        seen: format!("\"{}\" citing {}", short(&answer.answer), pages.join(", ")),
-    });
-}
-
-/// Lower case, single spaces.
-fn normal(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
-}
-
-fn short(text: &str) -> String {
-    let short: String = text.chars().take(120).collect();
-    if short.len() < text.len() { format!("{short}…") } else { short }
 }

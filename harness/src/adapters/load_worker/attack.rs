@@ -20,7 +20,7 @@ use verdict::domain::profile::Shape;
 use verdict::domain::profile::Stage;
 
 use super::engine::Engine;
-use super::journey::Steps;
+use super::journey::seat_of;
 use super::journey::travel;
 use super::pacer::pace;
 
@@ -93,12 +93,10 @@ async fn attacks(engine: &Arc<Engine>) -> Result<(), AttackError> {
             }
             Stretch::Closed { stage, users, think, first_seat } => {
                 let (shared, name) = (Arc::clone(engine), stage.name.clone());
-                let steps = Arc::new(Steps::default());
                 let function: TransactionFunction = Arc::new(move |user: &mut GooseUser| {
-                    let (shared, stage, steps) =
-                        (Arc::clone(&shared), stage.clone(), Arc::clone(&steps));
+                    let (shared, stage) = (Arc::clone(&shared), stage.clone());
                     let seat = first_seat + user.weighted_users_index;
-                    boxed(async move { travel(user, &shared, &stage, (seat, think), &steps).await })
+                    boxed(async move { travel(user, &shared, &stage, (seat, think)).await })
                 });
                 Box::pin(attack(engine, &name, users as usize, function)).await?;
             }
@@ -140,6 +138,11 @@ async fn attack(
     execution.await.map(|_metrics| ()).map_err(failed)
 }
 
+/// Whether the journeys of these seats are made: in a replay only if it names a step of one of them.
+fn is_kept(only: Option<&[u32]>, seats: &Range<usize>) -> bool {
+    only.is_none_or(|only| only.iter().any(|o| seat_of(*o).is_some_and(|s| seats.contains(&s))))
+}
+
 fn stretches(engine: &Engine) -> Vec<Stretch> {
     let profile = &engine.plan.run.profile;
     let closed_users: usize = profile
@@ -178,8 +181,12 @@ fn stretches(engine: &Engine) -> Vec<Stretch> {
             }
             Shape::Closed { users, think_ms } => {
                 let think = Duration::from_millis(think_ms);
-                stretches.push(Stretch::Closed { stage: stage.clone(), users, think, first_seat });
-                first_seat += users as usize;
+                let seats = first_seat..first_seat + users as usize;
+                if is_kept(engine.plan.run.only.as_deref(), &seats) {
+                    let stage = stage.clone();
+                    stretches.push(Stretch::Closed { stage, users, think, first_seat });
+                }
+                first_seat = seats.end;
             }
         }
     }
@@ -188,4 +195,17 @@ fn stretches(engine: &Engine) -> Vec<Stretch> {
         arrivals.end = engine.load.arrivals.len();
     }
     stretches
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapters::load_worker::journey::ordinal;
+
+    #[test]
+    fn a_replay_makes_only_the_journeys_that_it_names() {
+        assert!(is_kept(None, &(3..5)));
+        assert!(is_kept(Some(&[7, ordinal(4, 9)]), &(3..5)));
+        assert!(!is_kept(Some(&[4, ordinal(5, 0)]), &(3..5)));
+    }
 }

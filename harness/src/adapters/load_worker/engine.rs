@@ -1,28 +1,27 @@
 //! What every virtual user shares: the plan, the seats, the recorder, and how one request is sent and recorded.
 
-use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use manuel_client::Encoded;
 use manuel_client::Exchange;
 use manuel_client::Failure;
 use manuel_client::Request;
+use manuel_client::SignatureHeaders;
 use manuel_client::Signer;
+use manuel_client::SigningTime;
 use manuel_client::Traceparent;
 use manuel_client::contract::Contract;
 use tokio_util::sync::CancellationToken;
 use verdict::domain::evidence::Done;
 use verdict::domain::evidence::EVIDENCE_SCHEMA;
 use verdict::domain::evidence::Evidence;
-use verdict::domain::evidence::Finding;
 use verdict::domain::evidence::Hello;
 use verdict::domain::kind::AnswerClass;
 use verdict::domain::kind::RequestKind;
-use verdict::domain::ledger::LedgerEntry;
 use verdict::domain::question::Question;
+use verdict::domain::stage::Capability;
 use verdict::plan::load::Arrival;
 use verdict::plan::load::Ask;
 use verdict::plan::load::LoadPlan;
@@ -30,8 +29,11 @@ use verdict::plan::load::plan;
 
 use super::WorkerError;
 use super::ask::Encodings;
+use super::ask::Sender;
 use super::ask::prepare;
 use super::assess::Assessment;
+use super::assess::Charged;
+use super::assess::DAY_S;
 use super::assess::Expected;
 use super::assess::assess;
 use super::clock::LoadClock;
@@ -39,14 +41,21 @@ use super::equip::contract;
 use super::equip::prepare_failed;
 use super::equip::seats;
 use super::equip::signer;
+use super::known::Known;
 use super::ledger::Ledger;
+use super::outage::Outages;
 use super::plan::WorkerPlan;
-use super::recorder::Ended;
 use super::recorder::Recorder;
 use super::seat::Seat;
+use super::uploads::Stored;
+use super::uploads::Uploads;
+use super::uploads::upload_of;
+use crate::adapters::embedded_stage::clock::signing_time;
 
 /// Between the worker's hello and the first scheduled moment.
 const LEAD: Duration = Duration::from_millis(200);
+/// What refers to an upload waits this long for its answer, in µs.
+const UPLOAD_WITHIN_US: u64 = 2_000_000;
 
 /// The worker's state, shared by its virtual users.
 pub(super) struct Engine {
@@ -59,9 +68,14 @@ pub(super) struct Engine {
     encodings: Encodings,
     contract: Contract,
     signer: Signer,
-    everybodys_ids: BTreeSet<String>,
-    /// Upload's ordinal → id of the manual.
-    uploaded: Mutex<BTreeMap<u32, String>>,
+    known: Known,
+    pub(super) uploads: Uploads,
+    pub(super) outages: Outages,
+    pub(super) sign_in_told: AtomicBool,
+    /// How far the stage's clock is ahead of the machine's, in seconds.
+    offset_s: i64,
+    /// The stage's day when the load began: counters of another day are another day's.
+    first_day: u64,
 }
 
 /// How one request ended, for goose's own books.
@@ -71,6 +85,13 @@ pub(super) struct Outcome {
     pub(super) latency: Duration,
     pub(super) status: u16,
     pub(super) manual_id: Option<String>,
+}
+
+/// The upload that a request repeats or replays.
+pub(super) struct Earlier {
+    pub(super) ordinal: u32,
+    /// None if it was not accepted.
+    pub(super) stored: Option<Stored>,
 }
 
 /// One request to send.
@@ -83,6 +104,14 @@ pub(super) struct Shot<'a> {
     pub(super) question: Option<u32>,
     pub(super) manual: Option<String>,
     pub(super) outage: Option<usize>,
+    pub(super) earlier: Option<Earlier>,
+}
+
+/// A request that was sent.
+struct Sent {
+    request: Request,
+    answer: Result<Exchange, Failure>,
+    signature: Option<SignatureHeaders>,
 }
 
 impl Engine {
@@ -100,24 +129,32 @@ impl Engine {
             });
         }
         if let Some(only) = &run.only {
-            let only: BTreeSet<u32> = only.iter().copied().collect();
-            load.arrivals.retain(|arrival| only.contains(&arrival.ordinal));
+            keep(&mut load.arrivals, only);
         }
         let seats = seats(&worker_plan)?;
-        let everybodys_ids =
-            seats.iter().flat_map(|seat| seat.user.manual_ids.values().cloned()).collect();
+        let known = Known::default();
+        for (index, seat) in seats.iter().enumerate() {
+            seat.user.manual_ids.values().for_each(|id| known.learn(id, index));
+        }
+        let clock_file = worker_plan.stage.admin.clock_file.as_deref();
+        let now = signing_time(clock_file.map(Path::new));
         let ledger = Ledger::create(&worker_plan.ledger).map_err(WorkerError::Ledger)?;
         Ok(Self {
-            encodings: Encodings::new(&worker_plan.questions).map_err(prepare_failed("bodies"))?,
+            encodings: Encodings::new(&run.run_id, &worker_plan.questions)
+                .map_err(prepare_failed("bodies"))?,
             contract: contract(&worker_plan)?,
             signer: signer(&worker_plan)?,
+            uploads: Uploads::of(&load.arrivals),
             load,
             seats,
             stop,
             clock: LoadClock::starting_in(LEAD),
             recorder: Recorder::new(ledger),
-            everybodys_ids,
-            uploaded: Mutex::default(),
+            known,
+            outages: Outages::default(),
+            sign_in_told: AtomicBool::new(false),
+            offset_s: now.offset_s,
+            first_day: now.second() / DAY_S,
             plan: worker_plan,
         })
     }
@@ -155,27 +192,50 @@ impl Engine {
     /// Sends what is due at `arrival`.
     pub(super) async fn arrive(&self, arrival: &Arrival) -> Outcome {
         let phase = self.plan.run.profile.stages().get(arrival.stage).map_or("", |s| &s.name);
-        let (question, outage, manual) = match arrival.ask {
-            Ask::Question(q) => (Some(q), None, None),
-            Ask::DuringOutage(q, outage) => (Some(q), Some(outage), None),
-            // An upload that failed leaves an id that was never given: deleting it is 204 as well.
-            Ask::DeleteOf(of) => {
-                let id = self.uploads().get(&of).cloned();
-                (None, None, Some(id.unwrap_or_else(|| format!("never-uploaded-{of}"))))
-            }
-            Ask::Upload | Ask::Nothing => (None, None, None),
-        };
-        let shot = Shot {
+        let mut shot = Shot {
             ordinal: arrival.ordinal,
             kind: arrival.kind,
             seat: arrival.user as usize,
             phase,
             due_us: arrival.due_us,
-            question,
-            manual,
-            outage,
+            question: None,
+            manual: None,
+            outage: None,
+            earlier: None,
         };
+        match arrival.ask {
+            Ask::Question(q) => shot.question = Some(q),
+            Ask::DuringOutage(q, outage) => {
+                (shot.question, shot.outage) = (Some(q), Some(outage));
+            }
+            Ask::DeleteOf(of) => shot.manual = self.stored(of).await.map(|stored| stored.id),
+            Ask::AgainOf(of) | Ask::ReplayOf(of) => {
+                shot.earlier = Some(Earlier { ordinal: of, stored: self.stored(of).await });
+            }
+            Ask::Nothing if arrival.kind == RequestKind::ForeignManual => {
+                shot.manual = self.foreign(shot.seat, arrival.ordinal);
+            }
+            Ask::Upload | Ask::Nothing => {}
+        }
         self.shoot(shot).await
+    }
+
+    async fn stored(&self, ordinal: u32) -> Option<Stored> {
+        let until = self.clock.at(self.clock.now_us() + UPLOAD_WITHIN_US);
+        self.uploads.outcome(ordinal, until).await
+    }
+
+    /// A fixture manual of the next user who has one.
+    fn foreign(&self, seat: usize, ordinal: u32) -> Option<String> {
+        let owner = self.other(seat)?;
+        let ids: Vec<&String> = owner.user.manual_ids.values().collect();
+        ids.get(ordinal as usize / 2 % ids.len().max(1)).map(|id| (*id).clone())
+    }
+
+    fn other(&self, seat: usize) -> Option<&Seat> {
+        let sub = &self.seats.get(seat)?.user.sub;
+        let mut others = self.seats.iter().cycle().skip(seat + 1).take(self.seats.len());
+        others.find(|other| other.user.sub != *sub && !other.user.manual_ids.is_empty())
     }
 
     /// Sends one request, assesses and records it.
@@ -183,36 +243,80 @@ impl Engine {
         let run = &self.plan.run;
         let trace = Traceparent::derive(run.seed, shot.seat as u64, shot.ordinal.into());
         let Some(seat) = self.seats.get(shot.seat) else { return Self::unsent(&shot) };
-        let is_upload = shot.kind == RequestKind::Upload;
-        if is_upload {
-            seat.upload_begins();
-        }
+        let answered = seat.answered();
+        Self::begin(seat, &shot);
         let sent_us = self.clock.now_us();
-        let (request, answer) = match self.send(seat, &shot, trace).await {
+        let sent = match self.send(seat, &shot, trace).await {
             Ok(sent) => sent,
-            Err(error) => return self.unprepared(&shot, seat, trace, &error),
+            Err(error) => {
+                self.end(seat, &shot, (None, None), true);
+                return self.unprepared(&shot, seat, trace, &error);
+            }
         };
         let done_us = self.clock.now_us();
-        let question = shot.question.and_then(|q| self.question(q));
-        let outage = shot.outage.and_then(|o| run.profile.raw().probes.outages.get(o));
-        let is_anyones = |id: &str| self.everybodys_ids.contains(id);
+        let stage_s = self.time().second();
+        let outage = self.outage(&shot, &sent).await;
+        let own = u64::from(shot.kind.is_charged());
         let expected = Expected {
             kind: shot.kind,
             seat,
-            question,
-            outage,
+            seat_index: shot.seat,
+            question: shot.question.and_then(|q| self.question(q)),
+            outage: outage.and_then(|o| run.profile.raw().probes.outages.get(o)),
             exact: run.exact_answers,
-            is_anyones: &is_anyones,
+            known: &self.known,
+            sent_us,
+            charged: self.charged((answered + own, seat.asked()), stage_s),
+            stage_s,
+            unknown_id: shot.manual.is_none(),
+            again: shot.earlier.as_ref().and_then(|e| e.stored.as_ref()).map(|s| s.id.as_str()),
         };
-        let assessment = assess(&expected, &self.contract, &request, &answer);
-        if is_upload {
-            let refused = answer.as_ref().is_ok_and(|exchange| !exchange.is_success());
-            seat.upload_ended(assessment.manual_id.as_deref(), refused);
-            if let Some(id) = &assessment.manual_id {
-                self.uploads().insert(shot.ordinal, id.clone());
-            }
+        let assessment = assess(&expected, &self.contract, &sent.request, &sent.answer);
+        let refused = sent.answer.as_ref().is_ok_and(|exchange| !exchange.is_success());
+        self.end(seat, &shot, (Some(&sent), Some(&assessment)), refused);
+        let exchange = sent.answer.as_ref().ok();
+        self.record((&shot, seat, trace), (sent_us, done_us), exchange, assessment)
+    }
+
+    /// What a seat knows from the moment that something is sent.
+    fn begin(seat: &Seat, shot: &Shot<'_>) {
+        if matches!(shot.kind, RequestKind::Upload | RequestKind::UploadAgain) {
+            seat.upload_begins();
+        } else if shot.kind.is_charged() {
+            seat.question_begins();
+        } else if let (RequestKind::Delete, Some(id)) = (shot.kind, &shot.manual) {
+            seat.deletion_begins(id);
         }
-        self.record((&shot, seat, trace), (sent_us, done_us), answer.as_ref().ok(), assessment)
+    }
+
+    /// What a seat knows once it has ended.
+    fn end(
+        &self,
+        seat: &Seat,
+        shot: &Shot<'_>,
+        (sent, assessment): (Option<&Sent>, Option<&Assessment>),
+        refused: bool,
+    ) {
+        let now_us = self.clock.now_us();
+        let succeeded = assessment.is_some_and(|a| (200..300).contains(&a.status));
+        if matches!(shot.kind, RequestKind::Upload | RequestKind::UploadAgain) {
+            let id = assessment.and_then(|assessment| assessment.manual_id.as_deref());
+            let name = sent.and_then(|sent| match &sent.request {
+                Request::UploadManual { filename, .. } => Some(filename.as_str()),
+                _another => None,
+            });
+            let stored = id.zip(name);
+            seat.upload_ended(stored, refused, now_us);
+            if let Some((id, _)) = stored {
+                self.known.learn(id, shot.seat);
+            }
+            let signature = sent.and_then(|sent| sent.signature.clone());
+            self.uploads.ended(shot.ordinal, id.map(|id| Stored { id: id.to_owned(), signature }));
+        } else if let (RequestKind::Delete, true, Some(id)) = (shot.kind, succeeded, &shot.manual) {
+            seat.deleted(id, now_us);
+        } else if shot.kind.is_charged() && succeeded {
+            seat.question_answered();
+        }
     }
 
     async fn send(
@@ -220,90 +324,52 @@ impl Engine {
         seat: &Seat,
         shot: &Shot<'_>,
         trace: Traceparent,
-    ) -> Result<(Request, Result<Exchange, Failure>), manuel_client::PrepareError> {
-        let (request, encoded): (Request, Encoded) = self.encodings.request(
-            shot.kind,
-            shot.question,
-            shot.manual.as_deref(),
-            shot.ordinal,
-        )?;
-        let prepared =
-            prepare(seat, &self.signer, (shot.kind, &encoded), trace, LoadClock::unix_s())?;
+    ) -> Result<Sent, manuel_client::PrepareError> {
+        let repeated = self.uploads.is_repeated(shot.ordinal);
+        let (request, encoded) = self.encodings.request(shot, repeated)?;
+        let other = self.other(shot.seat).map_or("", |other| other.user.sub.as_str());
+        let sender = Sender { seat, signer: &self.signer, time: self.time(), other };
+        let prepared = prepare(&sender, shot, &encoded, trace)?;
         let answer = seat.client.send(&prepared, &self.clock).await;
-        Ok((request, answer))
+        Ok(Sent { request, answer, signature: prepared.signature().cloned() })
     }
 
-    fn record(
-        &self,
-        (shot, seat, trace): (&Shot<'_>, &Seat, Traceparent),
-        (sent_us, done_us): (u64, u64),
-        exchange: Option<&Exchange>,
-        assessment: Assessment,
-    ) -> Outcome {
-        let class = assessment.class.unwrap_or(AnswerClass::Transport);
-        let request_id = exchange.and_then(Exchange::request_id).map(str::to_owned);
-        let trace_id = trace.trace_id();
-        let finding = |broken: super::assess::Broken| Finding {
-            rule: broken.rule,
-            at_ms: done_us / 1_000,
-            ordinal: shot.ordinal,
-            kind: shot.kind,
-            user: seat.user.name.clone(),
-            expected: broken.expected,
-            seen: broken.seen,
-            status: assessment.status,
-            request_id: request_id.clone(),
-            trace_id: trace_id.clone(),
-        };
-        let findings = assessment.broken.into_iter().map(finding).collect();
-        let timing = exchange.and_then(|exchange| exchange.server_timing().ok());
-        let deleted = (shot.kind == RequestKind::Delete).then(|| shot.manual.clone()).flatten();
-        let entry = LedgerEntry {
-            ordinal: shot.ordinal,
-            user: seat.user.name.clone(),
-            kind: shot.kind,
-            phase: shot.phase.to_owned(),
-            due_us: shot.due_us,
-            sent_us,
-            done_us,
-            status: assessment.status,
-            class,
-            own_us: timing.map(|timing| timing.own_us),
-            request_id: request_id.clone(),
-            trace_id: trace_id.clone(),
-            manual_id: assessment.manual_id.clone().or(deleted),
-            fault: assessment.fault,
-        };
-        self.recorder.ended(Ended {
-            entry,
-            cache_hit: assessment.cache_hit,
-            version: exchange.and_then(Exchange::version).map(str::to_owned),
-            findings,
-        });
-        Outcome {
-            kind: shot.kind,
-            class,
-            latency: Duration::from_micros(done_us.saturating_sub(shot.due_us)),
-            status: assessment.status,
-            manual_id: assessment.manual_id,
+    fn time(&self) -> SigningTime {
+        SigningTime { now_s: LoadClock::unix_s(), offset_s: self.offset_s }
+    }
+
+    /// What the counters of a user may say, where the user was made for this run and the day is still the same.
+    fn charged(&self, (least, most): (u64, u64), stage_s: u64) -> Option<Charged> {
+        let fresh = self.plan.stage.capabilities.has(Capability::ProvisionUsers);
+        let limits = &self.plan.run.limits;
+        (fresh && stage_s / DAY_S == self.first_day).then_some(Charged {
+            least,
+            most,
+            daily_limit: limits.daily_quota,
+            monthly_limit: limits.monthly_quota,
+        })
+    }
+
+    /// The outage that a question was asked in. One that has refused nothing yet explains no answer, and accuses nobody.
+    async fn outage(&self, shot: &Shot<'_>, sent: &Sent) -> Option<usize> {
+        let index = shot.outage?;
+        let outage = self.plan.run.profile.raw().probes.outages.get(index)?;
+        let unexpected = sent
+            .answer
+            .as_ref()
+            .is_ok_and(|exchange| !outage.expect_status.contains(&exchange.status));
+        if !unexpected {
+            return Some(index);
         }
-    }
-
-    /// A request that could not even be made: it never left, and is counted as what it is.
-    fn unprepared(
-        &self,
-        shot: &Shot<'_>,
-        seat: &Seat,
-        trace: Traceparent,
-        error: &manuel_client::PrepareError,
-    ) -> Outcome {
-        let now_us = self.clock.now_us();
-        let assessment = Assessment {
-            class: Some(AnswerClass::Transport),
-            fault: Some(error.to_string()),
-            ..Assessment::default()
+        let hits = match self.outages.held(index) {
+            Some(held) => held.hits().await.ok().flatten(),
+            None => None,
         };
-        self.record((shot, seat, trace), (now_us, now_us), None, assessment)
+        if hits.is_some_and(|hits| hits > 0) {
+            return Some(index);
+        }
+        self.outage_missing(index, "refused no call, and its questions were answered");
+        None
     }
 
     fn unsent(shot: &Shot<'_>) -> Outcome {
@@ -316,47 +382,55 @@ impl Engine {
         }
     }
 
-    /// Books a sign-in, which goes to Cognito and not to the backend.
-    pub(super) fn record_sign_in(
-        &self,
-        seat: usize,
-        (ordinal, phase): (u32, &str),
-        due_us: u64,
-        (status, class): (u16, AnswerClass),
-    ) -> Outcome {
-        let done_us = self.clock.now_us();
-        let trace = Traceparent::derive(self.plan.run.seed, seat as u64, ordinal.into());
-        let entry = LedgerEntry {
-            ordinal,
-            user: self.seats.get(seat).map_or_else(String::new, |seat| seat.user.name.clone()),
-            kind: RequestKind::SignIn,
-            phase: phase.to_owned(),
-            due_us,
-            sent_us: due_us,
-            done_us,
-            status,
-            class,
-            own_us: None,
-            request_id: None,
-            trace_id: trace.trace_id(),
-            manual_id: None,
-            fault: None,
-        };
-        self.recorder.ended(Ended { entry, cache_hit: false, version: None, findings: Vec::new() });
-        Outcome {
-            kind: RequestKind::SignIn,
-            class,
-            latency: Duration::from_micros(done_us.saturating_sub(due_us)),
-            status,
-            manual_id: None,
-        }
-    }
-
     fn question(&self, index: u32) -> Option<&Question> {
         self.plan.questions.questions.get(usize::try_from(index).ok()?)
     }
+}
 
-    fn uploads(&self) -> std::sync::MutexGuard<'_, BTreeMap<u32, String>> {
-        self.uploaded.lock().unwrap_or_else(PoisonError::into_inner)
+/// Keeps the arrivals of a replay: those that are named, the uploads that they refer to, and the whole of a burst of which
+/// any question is named: fewer would exhaust no quota.
+fn keep(arrivals: &mut Vec<Arrival>, only: &[u32]) {
+    let mut kept: BTreeSet<u32> = only.iter().copied().collect();
+    let named = |arrival: &&Arrival| only.contains(&arrival.ordinal);
+    let referred = arrivals.iter().filter(named).filter_map(|arrival| upload_of(arrival.ask));
+    kept.extend(referred.collect::<Vec<u32>>());
+    let is_burst = |arrival: &Arrival| arrival.kind == RequestKind::QuotaBurst;
+    let bursting: BTreeSet<u32> =
+        arrivals.iter().filter(|a| is_burst(a)).filter(named).map(|a| a.user).collect();
+    arrivals.retain(|arrival| {
+        kept.contains(&arrival.ordinal) || (is_burst(arrival) && bursting.contains(&arrival.user))
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replay_holds_what_its_arrivals_need() {
+        let arrival = |ordinal, kind, user, ask| Arrival {
+            ordinal,
+            due_us: u64::from(ordinal),
+            stage: 0,
+            kind,
+            user,
+            ask,
+        };
+        let all = vec![
+            arrival(0, RequestKind::Upload, 1, Ask::Upload),
+            arrival(1, RequestKind::Upload, 2, Ask::Upload),
+            arrival(2, RequestKind::QuotaBurst, 9, Ask::Question(0)),
+            arrival(3, RequestKind::QuotaBurst, 9, Ask::Question(1)),
+            arrival(4, RequestKind::Delete, 1, Ask::DeleteOf(0)),
+            arrival(5, RequestKind::Query, 1, Ask::Question(0)),
+        ];
+        let kept = |only: &[u32]| {
+            let mut arrivals = all.clone();
+            keep(&mut arrivals, only);
+            arrivals.iter().map(|arrival| arrival.ordinal).collect::<Vec<_>>()
+        };
+        assert_eq!(kept(&[4]), [0, 4]);
+        assert_eq!(kept(&[3, 5]), [2, 3, 5]);
+        assert_eq!(kept(&[1]), [1]);
     }
 }

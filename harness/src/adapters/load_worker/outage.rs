@@ -1,6 +1,11 @@
 //! An outage for one user, through the emulators' admin API: a lease that is renewed while the probe runs and ends by
-//! itself if the worker does not come back.
+//! itself if the worker does not come back. Its questions are sent only while it is in force, and what they are answered
+//! counts only if it refused something: anything else says something about the stage, not about the backend.
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -35,10 +40,58 @@ pub(super) enum OutageError {
 }
 
 /// An outage that holds until it is ended or its lease runs out.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Held {
     http: reqwest::Client,
-    url: String,
+    list: String,
+    id: String,
+}
+
+/// The outages of a run, by their index in the profile.
+#[derive(Debug, Default)]
+pub(super) struct Outages {
+    states: Mutex<BTreeMap<usize, State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    held: Option<Held>,
+    /// Something was said about it already.
+    told: bool,
+}
+
+impl Outages {
+    pub(super) fn begun(&self, index: usize, held: Held) {
+        self.states().entry(index).or_default().held = Some(held);
+    }
+
+    pub(super) fn over(&self, index: usize) {
+        self.states().entry(index).or_default().held = None;
+    }
+
+    /// The outage, while it is in force.
+    pub(super) fn held(&self, index: usize) -> Option<Held> {
+        self.states().get(&index).and_then(|state| state.held.clone())
+    }
+
+    /// Whether nobody was told yet that something is wrong with it; says true once.
+    pub(super) fn tell(&self, index: usize) -> bool {
+        !std::mem::replace(&mut self.states().entry(index).or_default().told, true)
+    }
+
+    fn states(&self) -> MutexGuard<'_, BTreeMap<usize, State>> {
+        self.states.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    id: serde_json::Value,
+    hits: u64,
+}
+
+fn text_of(id: &serde_json::Value) -> String {
+    id.as_str().map_or_else(|| id.to_string(), str::to_owned)
 }
 
 #[derive(Deserialize)]
@@ -65,14 +118,13 @@ pub(super) async fn begin(
         .timeout(ADMIN_TIMEOUT)
         .build()
         .map_err(OutageError::Send)?;
-    let lasts_ms = 250 * u64::from(outage.requests) + 4_000;
     let mut body = json!({
         "service": outage.service,
         "user": user_tag(sub),
         "error": outage.error,
         "status": outage.status,
         "message": outage.message,
-        "ttl_ms": lasts_ms.min(LEASE_MS),
+        "ttl_ms": LEASE_MS,
     });
     if let (Some(operation), Some(fields)) = (&outage.operation, body.as_object_mut()) {
         fields.insert("operation".to_owned(), json!(operation));
@@ -85,14 +137,29 @@ pub(super) async fn begin(
         return Err(OutageError::Refused { status, body });
     }
     let leased: Leased = response.json().await.map_err(OutageError::Send)?;
-    let id = leased.id.as_str().map_or_else(|| leased.id.to_string(), str::to_owned);
-    Ok(Held { http, url: format!("{admin}/outages/{id}") })
+    Ok(Held { http, list: format!("{admin}/outages"), id: text_of(&leased.id) })
 }
 
 impl Held {
+    /// Prolongs the lease from now.
+    pub(super) async fn renew(&self) -> Result<(), OutageError> {
+        let url = format!("{}/{}", self.list, self.id);
+        let response = self.http.put(url).send().await.map_err(OutageError::Send)?;
+        response.error_for_status().map_err(OutageError::Send)?;
+        Ok(())
+    }
+
+    /// Calls that it has refused; none if it is over.
+    pub(super) async fn hits(&self) -> Result<Option<u64>, OutageError> {
+        let response = self.http.get(&self.list).send().await.map_err(OutageError::Send)?;
+        let all: Vec<Listed> = response.json().await.map_err(OutageError::Send)?;
+        Ok(all.iter().find(|listed| text_of(&listed.id) == self.id).map(|listed| listed.hits))
+    }
+
     /// Ends it now. One that cannot be ended runs out by itself.
     pub(super) async fn end(self) -> Result<(), OutageError> {
-        self.http.delete(&self.url).send().await.map_err(OutageError::Send)?;
+        let url = format!("{}/{}", self.list, self.id);
+        self.http.delete(url).send().await.map_err(OutageError::Send)?;
         Ok(())
     }
 }
@@ -100,6 +167,22 @@ impl Held {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_outage_is_in_force_between_its_begin_and_its_end_and_is_told_about_once() {
+        let outages = Outages::default();
+        assert!(outages.held(0).is_none());
+        let held = Held {
+            http: reqwest::Client::new(),
+            list: "http://127.0.0.1:9/outages".to_owned(),
+            id: "a".to_owned(),
+        };
+        outages.begun(0, held);
+        assert!(outages.held(0).is_some() && outages.held(1).is_none());
+        outages.over(0);
+        assert!(outages.held(0).is_none());
+        assert_eq!([outages.tell(0), outages.tell(0), outages.tell(1)], [true, false, true]);
+    }
 
     #[test]
     fn a_user_is_tagged_as_the_backend_does() {

@@ -10,8 +10,7 @@ use std::time::Duration;
 use goose::goose::GooseUser;
 use goose::goose::TransactionResult;
 use tokio::task::JoinSet;
-use verdict::domain::evidence::Evidence;
-use verdict::domain::evidence::Lost;
+use verdict::plan::load::Arrival;
 use verdict::plan::load::Ask;
 
 use super::engine::Engine;
@@ -19,7 +18,11 @@ use super::engine::Outcome;
 use super::outage;
 
 /// An outage begins this long before its first question.
-const OUTAGE_LEAD_US: u64 = 300_000;
+const OUTAGE_LEAD_US: u64 = 1_500_000;
+/// Its last question may take as long as the SDK's retries do.
+const OUTAGE_TAIL_US: u64 = 3_000_000;
+/// Its lease is prolonged this often.
+const OUTAGE_RENEWAL: Duration = Duration::from_secs(5);
 /// After a stop, answers are awaited this long.
 const STOP_GRACE: Duration = Duration::from_secs(2);
 
@@ -66,8 +69,9 @@ fn fire(
         engine.load.arrivals.get(next).filter(|a| next < end && a.due_us <= now_us)
     {
         engine.recorder().offered();
-        if in_flight.len() >= room {
+        if in_flight.len() >= room || !can_be_asked(engine, arrival) {
             engine.recorder().dropped();
+            engine.uploads.ended(arrival.ordinal, None);
         } else {
             engine.recorder().started(arrival.due_us, engine.clock.now_us());
             let (engine, index) = (Arc::clone(engine), next);
@@ -82,6 +86,16 @@ fn fire(
         next += 1;
     }
     next
+}
+
+/// Whether what an arrival takes for granted holds: a question during an outage needs the outage.
+fn can_be_asked(engine: &Engine, arrival: &Arrival) -> bool {
+    let Ask::DuringOutage(_, index) = arrival.ask else { return true };
+    if engine.outages.held(index).is_some() {
+        return true;
+    }
+    engine.outage_missing(index, "was not in force in time, and its questions were not sent");
+    false
 }
 
 /// Waits for what is in flight: to its own time-out, or briefly once the run is stopped.
@@ -153,17 +167,36 @@ async fn hold_outage(engine: &Engine, index: usize, seat: u32, (first_us, last_u
     let held = match outage::begin(admin, outage, &seat.user.sub).await {
         Ok(held) => held,
         Err(error) => {
-            let detail = format!("no outage of {} for one user: {error}", outage.service);
-            engine.recorder().note(Evidence::CapabilityMissing(Lost { detail }));
+            engine.outage_missing(index, &format!("could not begin: {error}"));
             return;
         }
     };
-    // Its last question may take as long as the SDK's retries do; the lease ends it if we do not.
-    let end_at = engine.clock.at(last_us + 3_000_000);
-    tokio::select! {
-        () = engine.stop.cancelled() => {}
-        () = tokio::time::sleep_until(end_at) => {}
+    engine.outages.begun(index, held.clone());
+    let end_at = engine.clock.at(last_us + OUTAGE_TAIL_US);
+    let mut renewals = tokio::time::interval(OUTAGE_RENEWAL);
+    loop {
+        tokio::select! {
+            () = engine.stop.cancelled() => break,
+            () = tokio::time::sleep_until(end_at) => break,
+            _at = renewals.tick() => {
+                if let Err(error) = held.renew().await {
+                    engine.outages.over(index);
+                    engine.outage_missing(index, &format!("could not be prolonged: {error}"));
+                    break;
+                }
+            }
+        }
     }
+    if !engine.stop.is_cancelled() && engine.outages.held(index).is_some() {
+        match held.hits().await {
+            Ok(Some(1..)) => {}
+            Ok(_none) => engine.outage_missing(index, "refused no call at all"),
+            Err(error) => {
+                engine.outage_missing(index, &format!("does not say what it refused: {error}"));
+            }
+        }
+    }
+    engine.outages.over(index);
     if let Err(error) = held.end().await {
         tracing::warn!(%error, "an outage could not be ended; its lease ends it");
     }

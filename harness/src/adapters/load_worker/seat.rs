@@ -1,11 +1,14 @@
-//! A virtual user's seat: who sits there, from which address, with which manuals.
+//! A virtual user's seat: who sits there, from which address, with which manuals, and how often they were answered.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 
 use manuel_client::ManuelClient;
 
@@ -16,43 +19,134 @@ pub(super) struct Seat {
     pub(super) user: WorkerUser,
     pub(super) client: ManuelClient,
     pub(super) address: Option<IpAddr>,
-    /// Ids that may be cited: of fixture manuals and of what was uploaded in this run.
-    own_ids: Mutex<BTreeSet<String>>,
+    /// Manuals by id: fixture manuals and what was uploaded in this run.
+    manuals: Mutex<BTreeMap<String, Own>>,
     /// Uploads without an answer yet: while there is one, an unknown id may be its.
-    uploading: std::sync::atomic::AtomicU32,
+    uploading: AtomicU32,
+    /// Questions that were sent.
+    asked: AtomicU64,
+    /// Questions that were answered with a success.
+    answered: AtomicU64,
+}
+
+/// What a manual is called.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Title {
+    /// The fixture manual of this key.
+    Fixture(String),
+    /// The name that it was uploaded with.
+    File(String),
+}
+
+/// A manual of the seat's user; times in µs from the start of the load.
+#[derive(Clone, Debug)]
+struct Own {
+    title: Title,
+    /// Its upload was answered then.
+    since_us: u64,
+    /// A deletion was sent.
+    leaving: bool,
+    /// A deletion was answered with a success then.
+    gone_us: Option<u64>,
+}
+
+/// Whether the user may be shown a manual.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum Holding {
+    /// It is theirs.
+    Own(Title),
+    /// It was, and had been deleted before the request was sent.
+    Gone,
+    /// It is not among theirs; with an upload under way it may be, if it is nobody else's.
+    Unknown {
+        /// An upload has no answer yet, or never had one.
+        uploading: bool,
+    },
 }
 
 impl Seat {
     pub(super) fn new(user: WorkerUser, client: ManuelClient, address: Option<IpAddr>) -> Self {
-        let own_ids = Mutex::new(user.manual_ids.values().cloned().collect());
-        Self { user, client, address, own_ids, uploading: std::sync::atomic::AtomicU32::new(0) }
+        let own = |(key, id): (&String, &String)| {
+            let title = Title::Fixture(key.clone());
+            (id.clone(), Own { title, since_us: 0, leaving: false, gone_us: None })
+        };
+        let manuals = Mutex::new(user.manual_ids.iter().map(own).collect());
+        Self {
+            user,
+            client,
+            address,
+            manuals,
+            uploading: AtomicU32::new(0),
+            asked: AtomicU64::new(0),
+            answered: AtomicU64::new(0),
+        }
     }
 
-    /// Whether the user may be shown this manual; none while that cannot be told.
-    pub(super) fn owns(&self, id: &str) -> Option<bool> {
-        if self.ids().contains(id) {
-            return Some(true);
+    /// Whether an answer to a request that was sent at `sent_us` may show the manual `id`.
+    pub(super) fn holds(&self, id: &str, sent_us: u64) -> Holding {
+        match self.manuals().get(id) {
+            Some(own) if own.gone_us.is_some_and(|gone_us| gone_us < sent_us) => Holding::Gone,
+            Some(own) => Holding::Own(own.title.clone()),
+            None => Holding::Unknown { uploading: self.uploading.load(Ordering::SeqCst) > 0 },
         }
-        let unsure = self.uploading.load(std::sync::atomic::Ordering::SeqCst) > 0;
-        if unsure { None } else { Some(false) }
+    }
+
+    /// Ids that a list asked for at `sent_us` and answered by now must hold.
+    pub(super) fn certain(&self, sent_us: u64) -> Vec<String> {
+        let manuals = self.manuals();
+        let certain =
+            manuals.iter().filter(|(_, own)| own.since_us < sent_us.max(1) && !own.leaving);
+        certain.map(|(id, _)| id.clone()).collect()
     }
 
     pub(super) fn upload_begins(&self) {
-        self.uploading.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        self.uploading.fetch_add(1, Ordering::SeqCst);
     }
 
     /// An upload whose answer never came leaves its id unknown for good: it stays counted.
-    pub(super) fn upload_ended(&self, id: Option<&str>, refused: bool) {
-        if let Some(id) = id {
-            self.ids().insert(id.to_owned());
+    pub(super) fn upload_ended(&self, stored: Option<(&str, &str)>, refused: bool, now_us: u64) {
+        if let Some((id, name)) = stored {
+            let title = Title::File(name.to_owned());
+            let own = Own { title, since_us: now_us, leaving: false, gone_us: None };
+            self.manuals().entry(id.to_owned()).or_insert(own);
         }
-        if id.is_some() || refused {
-            self.uploading.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+        if stored.is_some() || refused {
+            self.uploading.fetch_sub(1, Ordering::SeqCst);
         }
     }
 
-    fn ids(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        self.own_ids.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn deletion_begins(&self, id: &str) {
+        if let Some(own) = self.manuals().get_mut(id) {
+            own.leaving = true;
+        }
+    }
+
+    pub(super) fn deleted(&self, id: &str, now_us: u64) {
+        if let Some(own) = self.manuals().get_mut(id) {
+            own.gone_us.get_or_insert(now_us);
+        }
+    }
+
+    pub(super) fn question_begins(&self) {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(super) fn question_answered(&self) {
+        self.answered.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Questions sent so far.
+    pub(super) fn asked(&self) -> u64 {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    /// Questions answered so far.
+    pub(super) fn answered(&self) -> u64 {
+        self.answered.load(Ordering::SeqCst)
+    }
+
+    fn manuals(&self) -> MutexGuard<'_, BTreeMap<String, Own>> {
+        self.manuals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -66,6 +160,8 @@ pub(super) fn address(index: usize) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]

@@ -60,11 +60,10 @@ fn ledger(ready: &Ready, done: &Done) -> Result<Vec<LedgerEntry>, CommandError> 
         .dir
         .read("ledger.jsonl")
         .map_err(|source| CommandError::environment("the request ledger cannot be read", source))?;
-    let entries: Vec<LedgerEntry> = text
-        .lines()
-        .map(serde_json::from_str)
-        .collect::<Result<_, _>>()
-        .map_err(|source| CommandError::environment("the request ledger does not parse", source))?;
+    let entries: Vec<LedgerEntry> =
+        text.lines().map(serde_json::from_str).collect::<Result<_, _>>().map_err(|source| {
+            CommandError::environment("the request ledger does not parse", source)
+        })?;
     let digest = hex::encode(Sha256::digest(text.as_bytes()));
     if done.ledger_sha256 == digest && done.completed == entries.len() as u64 {
         return Ok(entries);
@@ -99,9 +98,9 @@ fn panics(ready: &Ready) -> Option<Evidence> {
             return Some(Evidence::CapabilityMissing(Lost { detail }));
         }
     };
-    let panic = text.lines().find(|line| {
-        line.contains("\"message\":\"panic\"") || line.contains("panicked at ")
-    })?;
+    let panic = text
+        .lines()
+        .find(|line| line.contains("\"message\":\"panic\"") || line.contains("panicked at "))?;
     Some(Evidence::BackendDied(BackendDied {
         at_ms: 0,
         how: "it panicked".to_owned(),

@@ -165,7 +165,7 @@ impl Drive<'_> {
         let tail = std::fs::read_to_string(self.ready.dir.file("worker.log")).unwrap_or_default();
         let tail = tail.lines().rev().take(3).collect::<Vec<_>>();
         let tail = tail.into_iter().rev().collect::<Vec<_>>().join(" | ");
-        let detail = format!("it ended without `done` ({how}); its log: {tail}");
+        let detail = format!("{how}; its log: {tail}");
         self.log.append(Evidence::WorkerLost(Lost { detail }))
     }
 

@@ -61,7 +61,7 @@ pub async fn execute(job: Job, ctx: &Context) -> Result<Exit, CommandError> {
         () = second.cancelled() => {
             // Dropping the run kills its worker and closes the stage's stdin: what it started ends within 4 s.
             note("interrupted twice: not waiting for the report; the stage ends by itself within 4 s");
-            Err(CommandError::Interrupted)
+            Err(CommandError::InterruptedTwice)
         }
     }
 }

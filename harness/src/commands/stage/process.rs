@@ -28,6 +28,8 @@ use crate::commands::error::CommandError;
 
 /// The parent writes its request at once.
 const REQUEST: Duration = Duration::from_secs(10);
+/// A request is a few kilobytes.
+const REQUEST_BYTES: u64 = 4 << 20;
 /// What a person needs to see of a backend that is gone.
 pub(super) const LAST_LINES: usize = 20;
 
@@ -37,7 +39,7 @@ pub async fn process(ctx: &Context) -> Result<Exit, CommandError> {
         .map_err(|source| CommandError::environment("the stage has no parent", source))?;
     say(&StageLine::Hello { protocol: PROTOCOL, pid: std::process::id() });
     let line = lifeline
-        .line(REQUEST)
+        .line(REQUEST, REQUEST_BYTES)
         .await
         .map_err(|source| CommandError::environment("the stage was asked for nothing", source))?;
     let request: StageRequest = match serde_json::from_str(&line) {

@@ -45,7 +45,7 @@ pub(super) struct UpArgs {
     /// Further users `user-001`…, each with the router, coffee and e-bike manuals.
     #[arg(long, value_name = "N", default_value_t = 0)]
     users: u16,
-    /// Where logs and stage.json go [default: reports/stage-<time>].
+    /// Where logs and stage.json go (default: `reports/stage-<time>`).
     #[arg(long, value_name = "DIR")]
     run_dir: Option<PathBuf>,
     /// A variable of the backend that differs from what the stage sets; may be repeated.

@@ -114,7 +114,7 @@ async fn ctrl_c_ends_a_load_in_order() {
 
 #[tokio::test]
 async fn a_second_ctrl_c_does_not_wait() {
-    let load = UnderWay::start().await;
+    let mut load = UnderWay::start().await;
     // A worker that hears nothing: the first Ctrl-C cannot come to an end.
     send(Signal::SIGSTOP, &load.worker_pid());
     load.runner.ctrl_c();
@@ -123,6 +123,10 @@ async fn a_second_ctrl_c_does_not_wait() {
     let status = timeout(AT_ONCE, load.runner.exited()).await.expect("an end at once");
     assert_eq!(status.code(), Some(130));
     nothing_left(load.project.path()).await;
+    // Guards may outlive it: it must not say that all is stopped.
+    let ended = load.runner.ended().await;
+    ended.expect(130).said("what was started ends by itself within 4 s");
+    assert!(!ended.stderr.contains("is stopped"), "{}", ended.stderr);
     assert!(!evidence(&load.project, "tick").is_empty(), "what was seen is kept");
 }
 
@@ -174,7 +178,7 @@ async fn a_report_that_cannot_be_written_leaves_the_evidence() {
 
 #[tokio::test]
 async fn nothing_survives_a_killed_runner() {
-    let load = UnderWay::start().await;
+    let mut load = UnderWay::start().await;
     load.runner.signal(Signal::SIGKILL);
     assert_eq!(load.runner.exited().await.code(), None);
     nothing_left(load.project.path()).await;

@@ -149,7 +149,7 @@ impl Runner {
     }
 
     /// Waits for its own end: what it left may still hold its output open.
-    pub(crate) async fn exited(mut self) -> ExitStatus {
+    pub(crate) async fn exited(&mut self) -> ExitStatus {
         timeout(PATIENCE, self.child.wait()).await.expect("an end in time").unwrap()
     }
 

@@ -17,6 +17,10 @@ use crate::{
 
 /// A manual is deleted this long after it was uploaded, at the earliest.
 pub(super) const DELETE_AFTER_US: u64 = 3_000_000;
+/// An upload is repeated, or its signature used again, this long after it at the earliest...
+const REPEAT_AFTER_US: u64 = 1_000_000;
+/// ... and at the latest: a signature is good for 300 s.
+const REPEAT_WITHIN_US: u64 = 200_000_000;
 /// Questions during an outage are asked this far apart.
 const OUTAGE_GAP_US: u64 = 250_000;
 /// Most simultaneous questions of a burst: more would be a flood, not a race.
@@ -36,6 +40,10 @@ pub(super) struct Dealer<'a> {
     other: Deck,
     /// Uploads that nothing deletes yet: (position, due, user).
     uploads: VecDeque<(u32, u64, u32)>,
+    /// Uploads whose signature nothing uses again yet.
+    signed: VecDeque<(u32, u64, u32)>,
+    /// Unsigned uploads so far: every other one is a replay, where there is something to replay.
+    unsigned: u64,
 }
 
 impl<'a> Dealer<'a> {
@@ -55,6 +63,8 @@ impl<'a> Dealer<'a> {
             asking: Deck::new(profile.raw().users, 0),
             other: Deck::new(profile.raw().users, 1 << 40),
             uploads: VecDeque::new(),
+            signed: VecDeque::new(),
+            unsigned: 0,
         };
         for (kind, weight) in profile.mix() {
             if *weight > 0 && kind.is_charged() && dealer.pool(*kind).is_empty() {
@@ -83,8 +93,24 @@ impl<'a> Dealer<'a> {
                     self.upload(position, due_us)
                 }
             }
+        } else if kind == RequestKind::UploadAgain {
+            // What is repeated is never deleted: a repetition in flight would bring it back.
+            if let Some((of, _, user)) = repeatable(&mut self.uploads, due_us, false) {
+                (user, Ask::AgainOf(of))
+            } else {
+                kind = RequestKind::Upload;
+                self.upload(position, due_us)
+            }
         } else if kind == RequestKind::Upload {
             self.upload(position, due_us)
+        } else if kind == RequestKind::UnsignedUpload {
+            self.unsigned += 1;
+            let replay = self.unsigned.is_multiple_of(2);
+            let of = replay.then(|| repeatable(&mut self.signed, due_us, true)).flatten();
+            of.map_or_else(
+                || (self.other.next(self.seed), Ask::Nothing),
+                |(of, _, user)| (user, Ask::ReplayOf(of)),
+            )
         } else if kind.is_charged() {
             (self.asking.next(self.seed), Ask::Question(self.question(kind, index)))
         } else {
@@ -96,6 +122,7 @@ impl<'a> Dealer<'a> {
     fn upload(&mut self, position: u32, due_us: u64) -> (u32, Ask) {
         let user = self.other.next(self.seed);
         self.uploads.push_back((position, due_us, user));
+        self.signed.push_back((position, due_us, user));
         (user, Ask::Upload)
     }
 
@@ -126,6 +153,22 @@ impl<'a> Dealer<'a> {
         let drawn = draw::below(self.seed, Stream::Question, index, pool.len() as u64);
         usize::try_from(drawn).ok().and_then(|i| pool.get(i)).copied().unwrap_or(0)
     }
+}
+
+/// Takes the first upload of `queue` that is old enough to be repeated and not too old; `forget` drops those that are.
+fn repeatable(
+    queue: &mut VecDeque<(u32, u64, u32)>,
+    due_us: u64,
+    forget: bool,
+) -> Option<(u32, u64, u32)> {
+    while forget && queue.front().is_some_and(|(_, at_us, _)| at_us + REPEAT_WITHIN_US < due_us) {
+        queue.pop_front();
+    }
+    let fits = |(_, at_us, _): &(u32, u64, u32)| {
+        at_us + REPEAT_AFTER_US <= due_us && due_us <= at_us + REPEAT_WITHIN_US
+    };
+    let first = queue.iter().position(fits)?;
+    queue.remove(first)
 }
 
 /// All users in a drawn order, again and again.

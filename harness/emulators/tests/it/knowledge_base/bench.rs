@@ -31,7 +31,7 @@ pub(crate) struct Bench {
     pub(super) knowledge_base_id: String,
     pub(super) data_source_id: String,
     s3: aws_sdk_s3::Client,
-    _emulators: Emulators,
+    emulators: Emulators,
 }
 
 /// The configuration of one service's client.
@@ -80,8 +80,15 @@ impl Bench {
             bucket: resources.buckets["ManualsBucket"].clone(),
             knowledge_base_id: resources.knowledge_base_id.clone(),
             data_source_id: resources.data_source_id.clone(),
-            _emulators: emulators,
+            emulators,
         }
+    }
+
+    /// What `/stats` counts of them.
+    pub(super) async fn unfiltered_retrieves(&self) -> u64 {
+        let url = format!("{}/stats", self.emulators.admin_url());
+        let stats: serde_json::Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+        stats["services"]["bedrock-agent-runtime"]["unfiltered_retrieves"].as_u64().unwrap()
     }
 
     /// Stores an object and the sidecar that gives it to `user`.

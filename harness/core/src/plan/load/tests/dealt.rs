@@ -106,6 +106,41 @@ fn a_deletion_is_of_an_earlier_upload_of_the_same_user() {
 }
 
 #[test]
+fn repetitions_are_of_earlier_uploads_of_the_same_user_that_nothing_deletes() {
+    let mut raw = raw(10, 40.0, 20);
+    raw.mix = mix(&[("upload", 2), ("delete", 1), ("upload_again", 1), ("unsigned_upload", 2)]);
+    raw.probes.quota_burst = Some(QuotaBurst { at_ms: 2_000, over: 1 });
+    let plan = planned(raw, &limits()).unwrap();
+    let (mut again, mut replays, mut deleted) = (Vec::new(), Vec::new(), Vec::new());
+    for arrival in &plan.arrivals {
+        let of = match arrival.ask {
+            Ask::AgainOf(of) => {
+                assert_eq!(arrival.kind, RequestKind::UploadAgain);
+                again.push(of);
+                of
+            }
+            Ask::ReplayOf(of) => {
+                assert_eq!(arrival.kind, RequestKind::UnsignedUpload);
+                replays.push(of);
+                of
+            }
+            Ask::DeleteOf(of) => {
+                deleted.push(of);
+                continue;
+            }
+            Ask::Nothing | Ask::Question(_) | Ask::Upload | Ask::DuringOutage(..) => continue,
+        };
+        let upload = &plan.arrivals[of as usize];
+        assert_eq!((upload.ask, upload.user), (Ask::Upload, arrival.user));
+        assert!(upload.due_us + 1_000_000 <= arrival.due_us);
+    }
+    assert!(again.len() > 50 && replays.len() > 50, "{} {}", again.len(), replays.len());
+    assert!(again.iter().all(|of| !deleted.contains(of)));
+    let plain = of_kind(&plan, RequestKind::UnsignedUpload).len() - replays.len();
+    assert!(plain >= replays.len(), "{plain}");
+}
+
+#[test]
 fn users_of_journeys_are_planned_and_no_two_users_share_a_name() {
     let mut raw = raw(3, 10.0, 10);
     // 60 s, six steps of 500 ms: 20 journeys of two questions.

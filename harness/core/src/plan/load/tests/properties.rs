@@ -5,7 +5,7 @@ use proptest::{option, prelude::*};
 use super::*;
 use crate::domain::profile::Outage;
 
-const KINDS: [&str; 10] = [
+const KINDS: [&str; 13] = [
     "query",
     "query_foreign",
     "query_unanswerable",
@@ -16,6 +16,9 @@ const KINDS: [&str; 10] = [
     "upload",
     "delete",
     "unsigned_upload",
+    "upload_again",
+    "bad_token",
+    "foreign_manual",
 ];
 
 fn any_stage() -> impl Strategy<Value = (bool, RawStage)> {
