@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-#[tokio::main]
+#[tokio::main(worker_threads = 4)]
 async fn main() -> ExitCode {
     harness::cli::main().await
 }

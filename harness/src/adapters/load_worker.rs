@@ -10,6 +10,7 @@ mod clock;
 mod engine;
 mod equip;
 mod journey;
+mod kept;
 mod known;
 mod ledger;
 mod outage;
@@ -17,6 +18,7 @@ mod pacer;
 pub mod plan;
 mod recorder;
 mod seat;
+mod shot;
 mod token;
 mod uploads;
 

@@ -9,7 +9,7 @@ use crate::{
     domain::{
         evidence::Evidence,
         non_empty::NonEmpty,
-        objective::ObjectiveKind,
+        objective::{Metric, Objective, ObjectiveKind, Process},
         run::RunPlan,
         verdict::{
             Breach, Cause, ObjectiveResult, PromiseResult, Status, VERDICT_SCHEMA, Verdict,
@@ -63,12 +63,27 @@ fn decide(plan: &RunPlan, seen: &Seen, results: &[(ObjectiveResult, Option<u64>)
     let broken = |kind: ObjectiveKind| {
         let of_kind =
             move |result: &&ObjectiveResult| result.kind == kind && result.status == Status::Broken;
-        results.iter().map(|(result, _)| result).filter(of_kind).map(|r| timing::breach(plan, r))
+        results.iter().map(|(result, _)| result).filter(of_kind)
     };
     let mut correctness = correctness::breaches(plan, seen);
-    correctness.extend(broken(ObjectiveKind::Correctness));
-    let timing: Vec<Breach> = broken(ObjectiveKind::Timing).collect();
-    never_with_defects(plan, settle(correctness, causes(plan, seen, results), timing))
+    correctness.extend(broken(ObjectiveKind::Correctness).map(|r| timing::breach(plan, r)));
+    let (own, of_target): (Vec<_>, Vec<_>) =
+        broken(ObjectiveKind::Timing).partition(|result| is_the_harnesses(result));
+    let mut causes = causes(plan, seen, results);
+    // What the harness itself did not keep is no promise of the backend.
+    causes.extend(own.into_iter().map(|result| Cause::GeneratorLagged {
+        detail: format!("`{}` was broken: {}", result.name, timing::figures(result)),
+    }));
+    let timing: Vec<Breach> = of_target.into_iter().map(|r| timing::breach(plan, r)).collect();
+    never_with_defects(plan, settle(correctness, causes, timing))
+}
+
+/// Whether an objective is about the load generator or the stage, not about what is judged.
+fn is_the_harnesses(result: &ObjectiveResult) -> bool {
+    result.expression.parse::<Objective>().is_ok_and(|objective| {
+        matches!(objective.metric, Metric::ScheduleLag | Metric::OfferedError)
+            || matches!(objective.selector.process, Some(Process::Worker | Process::Stage))
+    })
 }
 
 /// A build with seeded defects switched on is judged to see what the checks catch: what it passes counts for nothing.

@@ -67,21 +67,23 @@ fn cache_share(profile: &Profile) -> Vec<(String, Objective)> {
         .collect()
 }
 
-/// The breach that a broken objective is.
-pub fn breach(plan: &RunPlan, result: &ObjectiveResult) -> Breach {
+/// What was measured, and the limit, for people.
+pub fn figures(result: &ObjectiveResult) -> String {
     let observed = result.observed.map_or("nothing".to_owned(), |v| show(v, &result.unit));
     let interval = result.interval.map_or(String::new(), |(low, high)| {
         format!(" (between {} and {})", show(low, &result.unit), show(high, &result.unit))
     });
+    let limit = show(result.limit, &result.unit);
+    format!("measured {observed}{interval} over {} samples; the limit is {limit}", result.n)
+}
+
+/// The breach that a broken objective is.
+pub fn breach(plan: &RunPlan, result: &ObjectiveResult) -> Breach {
     Breach {
         objective: result.name.clone(),
         kind: result.kind,
         promise: format!("`{}`", result.expression),
-        message: format!(
-            "measured {observed}{interval} over {} samples; the limit is {}.",
-            result.n,
-            show(result.limit, &result.unit)
-        ),
+        message: format!("{}.", figures(result)),
         times: 1,
         first_at_ms: None,
         request_id: None,

@@ -17,8 +17,8 @@ use sha2::Sha256;
 use verdict::domain::kind::RequestKind;
 use verdict::domain::question::QuestionSet;
 
-use super::engine::Shot;
 use super::seat::Seat;
+use super::shot::Shot;
 use super::token::BadToken;
 use super::token::bad;
 

@@ -166,6 +166,10 @@ fn success(
         let may_be_read = expected.kind == RequestKind::DependencyOut;
         assessment.broken.push(broken);
         if !may_be_read {
+            // It exists now, however it came in: nothing else is to be held against what shows it.
+            if let Some(Parsed::Uploaded(answer)) = parsed {
+                assessment.manual_id = Some(answer.manual_id.clone());
+            }
             return AnswerClass::WrongAnswer;
         }
     }

@@ -14,10 +14,10 @@ use verdict::domain::ledger::LedgerEntry;
 use super::assess::Assessment;
 use super::assess::Broken;
 use super::engine::Engine;
-use super::engine::Outcome;
-use super::engine::Shot;
 use super::recorder::Ended;
 use super::seat::Seat;
+use super::shot::Outcome;
+use super::shot::Shot;
 
 impl Engine {
     pub(super) fn record(

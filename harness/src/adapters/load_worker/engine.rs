@@ -1,14 +1,9 @@
 //! What every virtual user shares: the plan, the seats, the recorder, and how one request is sent and recorded.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use manuel_client::Exchange;
-use manuel_client::Failure;
-use manuel_client::Request;
-use manuel_client::SignatureHeaders;
 use manuel_client::Signer;
 use manuel_client::SigningTime;
 use manuel_client::Traceparent;
@@ -41,15 +36,19 @@ use super::equip::contract;
 use super::equip::prepare_failed;
 use super::equip::seats;
 use super::equip::signer;
+use super::kept::keep;
 use super::known::Known;
 use super::ledger::Ledger;
 use super::outage::Outages;
 use super::plan::WorkerPlan;
 use super::recorder::Recorder;
 use super::seat::Seat;
+use super::shot::Earlier;
+use super::shot::Outcome;
+use super::shot::Sent;
+use super::shot::Shot;
 use super::uploads::Stored;
 use super::uploads::Uploads;
-use super::uploads::upload_of;
 use crate::adapters::embedded_stage::clock::signing_time;
 
 /// Between the worker's hello and the first scheduled moment.
@@ -76,42 +75,6 @@ pub(super) struct Engine {
     offset_s: i64,
     /// The stage's day when the load began: counters of another day are another day's.
     first_day: u64,
-}
-
-/// How one request ended, for goose's own books.
-pub(super) struct Outcome {
-    pub(super) kind: RequestKind,
-    pub(super) class: AnswerClass,
-    pub(super) latency: Duration,
-    pub(super) status: u16,
-    pub(super) manual_id: Option<String>,
-}
-
-/// The upload that a request repeats or replays.
-pub(super) struct Earlier {
-    pub(super) ordinal: u32,
-    /// None if it was not accepted.
-    pub(super) stored: Option<Stored>,
-}
-
-/// One request to send.
-pub(super) struct Shot<'a> {
-    pub(super) ordinal: u32,
-    pub(super) kind: RequestKind,
-    pub(super) seat: usize,
-    pub(super) phase: &'a str,
-    pub(super) due_us: u64,
-    pub(super) question: Option<u32>,
-    pub(super) manual: Option<String>,
-    pub(super) outage: Option<usize>,
-    pub(super) earlier: Option<Earlier>,
-}
-
-/// A request that was sent.
-struct Sent {
-    request: Request,
-    answer: Result<Exchange, Failure>,
-    signature: Option<SignatureHeaders>,
 }
 
 impl Engine {
@@ -280,7 +243,7 @@ impl Engine {
 
     /// What a seat knows from the moment that something is sent.
     fn begin(seat: &Seat, shot: &Shot<'_>) {
-        if matches!(shot.kind, RequestKind::Upload | RequestKind::UploadAgain) {
+        if is_upload(shot.kind) {
             seat.upload_begins();
         } else if shot.kind.is_charged() {
             seat.question_begins();
@@ -299,12 +262,9 @@ impl Engine {
     ) {
         let now_us = self.clock.now_us();
         let succeeded = assessment.is_some_and(|a| (200..300).contains(&a.status));
-        if matches!(shot.kind, RequestKind::Upload | RequestKind::UploadAgain) {
+        if is_upload(shot.kind) {
             let id = assessment.and_then(|assessment| assessment.manual_id.as_deref());
-            let name = sent.and_then(|sent| match &sent.request {
-                Request::UploadManual { filename, .. } => Some(filename.as_str()),
-                _another => None,
-            });
+            let name = sent.and_then(Sent::filename);
             let stored = id.zip(name);
             seat.upload_ended(stored, refused, now_us);
             if let Some((id, _)) = stored {
@@ -387,50 +347,7 @@ impl Engine {
     }
 }
 
-/// Keeps the arrivals of a replay: those that are named, the uploads that they refer to, and the whole of a burst of which
-/// any question is named: fewer would exhaust no quota.
-fn keep(arrivals: &mut Vec<Arrival>, only: &[u32]) {
-    let mut kept: BTreeSet<u32> = only.iter().copied().collect();
-    let named = |arrival: &&Arrival| only.contains(&arrival.ordinal);
-    let referred = arrivals.iter().filter(named).filter_map(|arrival| upload_of(arrival.ask));
-    kept.extend(referred.collect::<Vec<u32>>());
-    let is_burst = |arrival: &Arrival| arrival.kind == RequestKind::QuotaBurst;
-    let bursting: BTreeSet<u32> =
-        arrivals.iter().filter(|a| is_burst(a)).filter(named).map(|a| a.user).collect();
-    arrivals.retain(|arrival| {
-        kept.contains(&arrival.ordinal) || (is_burst(arrival) && bursting.contains(&arrival.user))
-    });
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_replay_holds_what_its_arrivals_need() {
-        let arrival = |ordinal, kind, user, ask| Arrival {
-            ordinal,
-            due_us: u64::from(ordinal),
-            stage: 0,
-            kind,
-            user,
-            ask,
-        };
-        let all = vec![
-            arrival(0, RequestKind::Upload, 1, Ask::Upload),
-            arrival(1, RequestKind::Upload, 2, Ask::Upload),
-            arrival(2, RequestKind::QuotaBurst, 9, Ask::Question(0)),
-            arrival(3, RequestKind::QuotaBurst, 9, Ask::Question(1)),
-            arrival(4, RequestKind::Delete, 1, Ask::DeleteOf(0)),
-            arrival(5, RequestKind::Query, 1, Ask::Question(0)),
-        ];
-        let kept = |only: &[u32]| {
-            let mut arrivals = all.clone();
-            keep(&mut arrivals, only);
-            arrivals.iter().map(|arrival| arrival.ordinal).collect::<Vec<_>>()
-        };
-        assert_eq!(kept(&[4]), [0, 4]);
-        assert_eq!(kept(&[3, 5]), [2, 3, 5]);
-        assert_eq!(kept(&[1]), [1]);
-    }
+/// Whether an answer may bring a manual, by right or not.
+fn is_upload(kind: RequestKind) -> bool {
+    matches!(kind, RequestKind::Upload | RequestKind::UploadAgain | RequestKind::UnsignedUpload)
 }

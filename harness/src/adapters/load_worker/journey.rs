@@ -16,9 +16,9 @@ use verdict::plan::draw::Stream;
 use verdict::plan::draw::below;
 
 use super::engine::Engine;
-use super::engine::Outcome;
-use super::engine::Shot;
 use super::pacer::book;
+use super::shot::Outcome;
+use super::shot::Shot;
 
 /// Ordinals of steps begin here: no schedule reaches it.
 pub(super) const UNSCHEDULED: u32 = 1 << 31;
@@ -157,11 +157,13 @@ async fn signed_in(engine: &Arc<Engine>, seat: usize) -> Result<(), (u16, String
         Ok(session) if session.sub == seat.user.sub => Ok(()),
         Ok(_another) => Err((200, "Cognito signed somebody else in".to_owned())),
         Err(error) => {
-            let status = match &error {
-                manuel_client::SignInError::Refused { status, .. } => *status,
-                _unanswered => 0,
+            let what = error.to_string();
+            let status = if let manuel_client::SignInError::Refused { status, .. } = error {
+                status
+            } else {
+                0
             };
-            Err((status, error.to_string()))
+            Err((status, what))
         }
     }
 }

@@ -5,12 +5,16 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Json;
 use axum::Router;
 use axum::extract::State;
-use axum::response::IntoResponse;
+use axum::http::HeaderValue;
+use axum::response::IntoResponse as _;
+use axum::response::Response;
 use axum::routing::get;
 use harness::adapters::load_worker::plan::WorkerPlan;
 use harness::adapters::load_worker::plan::WorkerUser;
@@ -67,11 +71,14 @@ struct Stalling {
     gate: RwLock<()>,
     asked: Notify,
     stalls: Mutex<Vec<Duration>>,
+    answered: AtomicU64,
 }
 
-async fn health(State(server): State<Arc<Stalling>>) -> impl IntoResponse {
+async fn health(State(server): State<Arc<Stalling>>) -> Response {
     server.asked.notify_one();
     let _open = server.gate.read().await;
+    // Ids are unique over a run.
+    let id = format!("stalling-{}", server.answered.fetch_add(1, Ordering::Relaxed));
     let headers = [
         ("strict-transport-security", "max-age=31536000"),
         ("x-content-type-options", "nosniff"),
@@ -79,12 +86,16 @@ async fn health(State(server): State<Arc<Stalling>>) -> impl IntoResponse {
         ("content-security-policy", "default-src 'none'"),
         ("referrer-policy", "no-referrer"),
         ("cache-control", "no-store"),
-        ("x-request-id", "stalling"),
+        ("x-request-id", id.as_str()),
         ("x-manuel-version", handmade::COMMIT),
         ("server-timing", "own;dur=0.1, dep;dur=0"),
     ];
     let body = serde_json::json!({ "status": "ok", "version": "1.0.0", "stage": "test" });
-    (headers, Json(body))
+    let mut answer = Json(body).into_response();
+    for (name, value) in headers {
+        answer.headers_mut().insert(name, HeaderValue::from_str(value).unwrap());
+    }
+    answer
 }
 
 impl Stalling {

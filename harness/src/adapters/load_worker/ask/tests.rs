@@ -5,8 +5,8 @@ use std::time::Duration;
 use manuel_client::ManuelClient;
 use manuel_client::SignatureHeaders;
 
-use super::super::engine::Earlier;
 use super::super::plan::WorkerUser;
+use super::super::shot::Earlier;
 use super::super::uploads::Stored;
 use super::*;
 

@@ -53,6 +53,11 @@ impl World {
         Self { seat: seat(), known, question: question() }
     }
 
+    fn uploaded(&self, id: &str, name: &str, at_us: u64) {
+        self.seat.upload_begins();
+        self.seat.upload_ended(Some((id, name)), false, at_us);
+    }
+
     fn expected(&self, kind: RequestKind) -> Expected<'_> {
         let charged = Charged { least: 3, most: 5, daily_limit: 50, monthly_limit: 1_000 };
         Expected {
@@ -123,7 +128,7 @@ fn query_answer() -> Value {
 fn query(change: impl FnOnce(&mut Value)) -> Vec<Rule> {
     let world = World::new();
     world.known.name_of("router", "router.pdf");
-    world.seat.upload_ended(Some(("d", "slip.md")), true, 10);
+    world.uploaded("d", "slip.md", 10);
     world.seat.deleted("d", 20);
     let mut body = query_answer();
     change(&mut body);
@@ -175,8 +180,8 @@ fn a_foreign_source_is_foreign_also_while_an_upload_is_under_way() {
 #[test]
 fn a_list_shows_all_of_the_users_manuals_and_no_other() {
     let world = World::new();
-    world.seat.upload_ended(Some(("u", "slip-1.md")), true, 10);
-    world.seat.upload_ended(Some(("late", "slip-2.md")), true, 2_000);
+    world.uploaded("u", "slip-1.md", 10);
+    world.uploaded("late", "slip-2.md", 2_000);
     let list = |rows: &[(&str, &str)], cursor: Option<&str>| {
         let rows: Vec<Value> = rows
             .iter()

@@ -239,3 +239,13 @@ fn a_build_with_seeded_defects_never_passes() {
     let caught = good_and([finding(Rule::QuotaFailsClosed, 10, 1)]);
     assert_eq!(judge(&plan, &caught).unwrap().exit_code, 1);
 }
+
+#[test]
+fn what_the_harness_did_not_keep_is_no_fault_of_the_backend() {
+    for text in ["p99 schedule_lag <= 50us", "max rss{process=worker} <= 1MiB"] {
+        let file = judge(&plan_of(raw(&[OBJECTIVES[0], text])), &good()).unwrap();
+        assert_eq!(causes_of(&file), ["generator_lagged"], "{text}");
+    }
+    let file = judge(&plan_of(raw(&["max rss{process=backend} <= 1MiB"])), &good()).unwrap();
+    assert_eq!(file.exit_code, 1);
+}

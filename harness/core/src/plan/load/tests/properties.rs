@@ -109,13 +109,18 @@ fn check(profile: &Profile, plan: &LoadPlan) -> Result<(), TestCaseError> {
         if arrival.kind.is_charged() && !arrival.kind.is_probe() {
             *asking.entry(arrival.user).or_default() += 1;
             *asked.entry(arrival.user).or_insert(0_u64) += 1;
-        } else if arrival.kind != RequestKind::Delete && !arrival.kind.is_probe() {
-            *other.entry(arrival.user).or_default() += 1;
         }
-        if let Ask::DeleteOf(of) = arrival.ask {
-            let upload = &plan.arrivals[of as usize];
+        // What refers to an upload is its user's, whoever's turn it is.
+        let (of, gap_us) = match arrival.ask {
+            Ask::DeleteOf(of) => (Some(of), 3_000_000),
+            Ask::AgainOf(of) | Ask::ReplayOf(of) => (Some(of), 1_000_000),
+            Ask::Nothing | Ask::Question(_) | Ask::Upload | Ask::DuringOutage(..) => (None, 0),
+        };
+        if let Some(upload) = of.map(|of| &plan.arrivals[of as usize]) {
             prop_assert_eq!((upload.ask, upload.user), (Ask::Upload, arrival.user));
-            prop_assert!(upload.due_us + 3_000_000 <= arrival.due_us);
+            prop_assert!(upload.due_us + gap_us <= arrival.due_us);
+        } else if !arrival.kind.is_charged() {
+            *other.entry(arrival.user).or_default() += 1;
         }
     }
     prop_assert!(spread(&asking, declared) <= 1, "{:?}", asking);
