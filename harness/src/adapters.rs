@@ -3,6 +3,7 @@
 
 pub mod backend_build;
 pub mod embedded_stage;
+pub mod emulator_stats;
 pub mod guard;
 pub mod interrupts;
 pub mod lifeline;

@@ -145,7 +145,7 @@ fn of_figures(plan: &RunPlan, rule: Rule, lines: &[&Conservation]) -> Breach {
         objective: rule.code().to_owned(),
         kind: ObjectiveKind::Correctness,
         promise: rule.promise().to_owned(),
-        message: format!("{}{more}.", shown.join("; ")),
+        message: format!("{}{more}.{}", shown.join("; "), bearing(&ordinals)),
         times: lines.len() as u64,
         first_at_ms: None,
         request_id: None,
@@ -153,6 +153,16 @@ fn of_figures(plan: &RunPlan, rule: Rule, lines: &[&Conservation]) -> Breach {
         ordinals,
         reproduce: reproduce(plan),
     }
+}
+
+/// Where to look for the requests behind a figure.
+fn bearing(ordinals: &[u32]) -> String {
+    let first: Vec<String> = ordinals.iter().take(6).map(u32::to_string).collect();
+    let more = if ordinals.len() > first.len() { " …" } else { "" };
+    if first.is_empty() {
+        return String::new();
+    }
+    format!(" Its requests: arrivals {}{more} in ledger.jsonl.", first.join(", "))
 }
 
 fn backend_died(plan: &RunPlan, seen: &Seen) -> Option<Breach> {

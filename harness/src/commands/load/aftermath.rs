@@ -7,13 +7,17 @@ use std::io::SeekFrom;
 use sha2::Digest as _;
 use sha2::Sha256;
 use verdict::domain::evidence::BackendDied;
+use verdict::domain::evidence::Conservation;
 use verdict::domain::evidence::Done;
 use verdict::domain::evidence::Evidence;
 use verdict::domain::evidence::Lost;
+use verdict::domain::kind::RequestKind;
 use verdict::domain::ledger::LedgerEntry;
+use verdict::domain::rule::Rule;
 use verdict::judge::conservation::conservations;
 
 use super::prepare::Ready;
+use crate::adapters::emulator_stats;
 use crate::adapters::run_dir::EvidenceLog;
 use crate::adapters::stage_process::StageProcess;
 use crate::commands::error::CommandError;
@@ -26,7 +30,9 @@ pub(super) async fn add_up(
     let written = |source| CommandError::environment("the evidence cannot be written", source);
     if let Some(done) = log.done() {
         let ledger = ledger(ready, done)?;
-        for line in figures(ready, &ledger).await? {
+        let mut lines = figures(ready, &ledger).await?;
+        lines.extend(unfiltered(ready, &ledger).await);
+        for line in lines {
             log.append(line).map_err(written)?;
         }
     }
@@ -52,6 +58,33 @@ async fn figures(ready: &Ready, ledger: &[LedgerEntry]) -> Result<Vec<Evidence>,
     let quota = limits.daily_quota.min(limits.monthly_quota);
     let lines = conservations(ledger, &ready.prepared.before, &after, quota);
     Ok(lines.into_iter().map(Evidence::Conservation).collect())
+}
+
+/// Retrievals that were not filtered by user, where the stage counts them: right answers do not excuse them.
+async fn unfiltered(ready: &Ready, ledger: &[LedgerEntry]) -> Option<Evidence> {
+    let before = ready.prepared.unfiltered_before?;
+    let admin = ready.stage.description.admin.emulators_url.as_ref()?;
+    let after = match emulator_stats::unfiltered_retrieves(admin).await {
+        Ok(after) => after,
+        Err(error) => {
+            return Some(Evidence::CapabilityMissing(Lost { detail: error.to_string() }));
+        }
+    };
+    Some(Evidence::Conservation(Conservation {
+        rule: Rule::Isolation,
+        what: "retrievals that are not filtered by user".to_owned(),
+        user: "anybody".to_owned(),
+        expected_min: 0,
+        expected_max: 0,
+        seen: after.saturating_sub(before),
+        // Any question shows it again.
+        ordinals: ledger
+            .iter()
+            .filter(|e| e.kind == RequestKind::Query)
+            .take(20)
+            .map(|e| e.ordinal)
+            .collect(),
+    }))
 }
 
 /// The ledger, which must be the one that the worker wrote.

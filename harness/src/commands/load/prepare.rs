@@ -22,6 +22,7 @@ use verdict::plan::load::plan;
 use super::job::Job;
 use super::job::StageChoice;
 use crate::adapters::embedded_stage::ModelLatency;
+use crate::adapters::emulator_stats;
 use crate::adapters::interrupts::Interrupts;
 use crate::adapters::load_worker::plan::WorkerPlan;
 use crate::adapters::load_worker::plan::WorkerUser;
@@ -67,6 +68,8 @@ pub(super) struct Prepared {
     pub(super) subs: BTreeMap<String, String>,
     pub(super) stores: Option<Stores>,
     pub(super) before: BTreeMap<String, Figures>,
+    /// Retrievals without a filter by user before the run; none on a stage of real services.
+    pub(super) unfiltered_before: Option<u64>,
     /// Length of the backend's log before the run.
     pub(super) log_offset: u64,
 }
@@ -144,6 +147,14 @@ async fn on_stage(
     } else {
         (None, BTreeMap::new())
     };
+    let unfiltered_before = match &stage.admin.emulators_url {
+        Some(admin) => {
+            Some(emulator_stats::unfiltered_retrieves(admin).await.map_err(|source| {
+                CommandError::environment("the stage's emulators do not answer", source)
+            })?)
+        }
+        None => None,
+    };
     let log = dir.evidence().map_err(run_folder)?;
     let worker = WorkerPlan {
         run: run.clone(),
@@ -155,7 +166,16 @@ async fn on_stage(
     let backend_log = stage.admin.backend_log.as_ref();
     let log_offset =
         backend_log.and_then(|path| std::fs::metadata(path).ok()).map_or(0, |m| m.len());
-    Ok(Prepared { run, log: Some(log), worker, subs, stores, before, log_offset })
+    Ok(Prepared {
+        run,
+        log: Some(log),
+        worker,
+        subs,
+        stores,
+        before,
+        unfiltered_before,
+        log_offset,
+    })
 }
 
 fn run_dir(job: &Job, ctx: &Context) -> Result<RunDir, CommandError> {
