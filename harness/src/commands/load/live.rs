@@ -85,13 +85,13 @@ impl Live {
     fn tick(&mut self, tick: &Tick) {
         self.ticks += 1;
         self.seen.tick(tick);
-        let line = self.line(tick);
+        // A line judges every objective so far: it is made only where it is shown.
         match &self.bar {
             Some(bar) => {
                 bar.set_position(tick.at_ms);
-                bar.set_message(line);
+                bar.set_message(self.line(tick));
             }
-            None if self.ticks.is_multiple_of(PLAIN_EVERY) => note(&line),
+            None if self.ticks.is_multiple_of(PLAIN_EVERY) => note(&self.line(tick)),
             None => {}
         }
     }
