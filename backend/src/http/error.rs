@@ -7,17 +7,21 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
-use crate::app::error::{AppError, InputError};
+use crate::app::error::AppError;
 use crate::auth::jwks::KeyError;
 use crate::auth::jwt::TokenError;
 use crate::auth::signature::SignatureError;
 use crate::context;
 use crate::defects::{self, Defect};
-use crate::domain::document::NotADocument;
-use crate::domain::question::NotAQuestion;
 use crate::domain::quota::Period;
 use crate::logging::chain;
 use crate::ports::{Dependency, PortError, PortErrorKind};
+
+mod input;
+mod outage;
+
+use input::tell_input;
+use outage::tell_outage;
 
 /// Seconds after which a dependency that is out may be asked again.
 const AFTER_OUTAGE_S: u64 = 5;
@@ -256,90 +260,6 @@ fn tell_quota(period: Period, resets_in_s: u64) -> Told {
     Told { retry_after_s: Some(resets_in_s), ..told(StatusCode::TOO_MANY_REQUESTS, code, sentence) }
 }
 
-fn tell_input(error: &InputError) -> Told {
-    let bad = |code, sentence| told(StatusCode::BAD_REQUEST, code, sentence);
-    match error {
-        InputError::Question(NotAQuestion::Empty) => {
-            bad("question_empty", "Please ask a question.")
-        }
-        InputError::Question(NotAQuestion::TooLong) => {
-            bad("question_too_long", "The question is longer than 1000 characters.")
-        }
-        InputError::Question(NotAQuestion::ControlCharacter) => {
-            bad("question_invalid", "The question holds a character that is not text.")
-        }
-        InputError::FileName => bad(
-            "filename_invalid",
-            "The file name must have 1 to 255 characters, none of them a control character.",
-        ),
-        InputError::Base64(_) => bad("file_data_invalid", "The file's data is not base64."),
-        InputError::EmptyFile => bad("file_empty", "The file is empty."),
-        InputError::IdempotencyKey => bad(
-            "idempotency_key_invalid",
-            "The idempotency key must have 1 to 128 visible ASCII characters.",
-        ),
-        InputError::Parameter("limit") => bad("limit_invalid", "The limit must be 1 to 100."),
-        InputError::Parameter("days") => bad("days_invalid", "The days must be 1 to 90."),
-        InputError::Parameter("cursor") => {
-            bad("cursor_invalid", "The cursor is not one that was given out.")
-        }
-        InputError::Parameter(_) => {
-            bad("parameter_invalid", "A parameter of the address cannot be read.")
-        }
-        InputError::FileTooLarge => told(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "file_too_large",
-            "The file is larger than one upload may be.",
-        ),
-        InputError::ContentType => told(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "unsupported_content_type",
-            "A manual must be PDF, plain text or Markdown.",
-        ),
-        InputError::Document(NotADocument::OtherType) => told(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "content_type_mismatch",
-            "The file is not of the type that it is said to be.",
-        ),
-        InputError::Document(NotADocument::Unreadable { .. }) => {
-            told(StatusCode::UNPROCESSABLE_ENTITY, "manual_unreadable", "The file cannot be read.")
-        }
-        InputError::Voice => told(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "voice_not_available",
-            "Spoken questions are not taken yet. Please type the question.",
-        ),
-    }
-}
-
 fn tell_port(error: &PortError) -> Told {
     tell_outage(error.dependency, error.kind)
-}
-
-fn tell_outage(dependency: Dependency, kind: PortErrorKind) -> Told {
-    let (out, busy) = match dependency {
-        Dependency::Store => ("store_unavailable", "store_throttled"),
-        Dependency::Files => ("files_unavailable", "files_throttled"),
-        Dependency::Search => ("search_unavailable", "search_throttled"),
-        Dependency::Model => ("model_unavailable", "model_throttled"),
-        Dependency::Index => ("index_unavailable", "index_throttled"),
-        Dependency::Secrets => ("signing_unavailable", "signing_throttled"),
-        Dependency::Identity => ("identity_unavailable", "identity_throttled"),
-        Dependency::Reader => ("reader_unavailable", "reader_throttled"),
-    };
-    let (status, code, sentence, after) = match kind {
-        PortErrorKind::Throttled => (
-            StatusCode::TOO_MANY_REQUESTS,
-            busy,
-            "There is too much to do at the moment. Please try again.",
-            AFTER_THROTTLING_S,
-        ),
-        PortErrorKind::Unavailable | PortErrorKind::Corrupt | PortErrorKind::Conflict => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            out,
-            "A part of the service is not available. Please try again.",
-            AFTER_OUTAGE_S,
-        ),
-    };
-    Told { retry_after_s: Some(after), ..told(status, code, sentence) }
 }

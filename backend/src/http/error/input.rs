@@ -1,0 +1,64 @@
+//! What a client is told about input that cannot be used.
+
+use http::StatusCode;
+
+use super::{Told, told};
+use crate::app::error::InputError;
+use crate::domain::document::NotADocument;
+use crate::domain::question::NotAQuestion;
+
+pub(super) fn tell_input(error: &InputError) -> Told {
+    let bad = |code, sentence| told(StatusCode::BAD_REQUEST, code, sentence);
+    match error {
+        InputError::Question(NotAQuestion::Empty) => {
+            bad("question_empty", "Please ask a question.")
+        }
+        InputError::Question(NotAQuestion::TooLong) => {
+            bad("question_too_long", "The question is longer than 1000 characters.")
+        }
+        InputError::Question(NotAQuestion::ControlCharacter) => {
+            bad("question_invalid", "The question holds a character that is not text.")
+        }
+        InputError::FileName => bad(
+            "filename_invalid",
+            "The file name must have 1 to 255 characters, none of them a control character.",
+        ),
+        InputError::Base64(_) => bad("file_data_invalid", "The file's data is not base64."),
+        InputError::EmptyFile => bad("file_empty", "The file is empty."),
+        InputError::IdempotencyKey => bad(
+            "idempotency_key_invalid",
+            "The idempotency key must have 1 to 128 visible ASCII characters.",
+        ),
+        InputError::Parameter("limit") => bad("limit_invalid", "The limit must be 1 to 100."),
+        InputError::Parameter("days") => bad("days_invalid", "The days must be 1 to 90."),
+        InputError::Parameter("cursor") => {
+            bad("cursor_invalid", "The cursor is not one that was given out.")
+        }
+        InputError::Parameter(_) => {
+            bad("parameter_invalid", "A parameter of the address cannot be read.")
+        }
+        InputError::FileTooLarge => told(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "file_too_large",
+            "The file is larger than one upload may be.",
+        ),
+        InputError::ContentType => told(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_content_type",
+            "A manual must be PDF, plain text or Markdown.",
+        ),
+        InputError::Document(NotADocument::OtherType) => told(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "content_type_mismatch",
+            "The file is not of the type that it is said to be.",
+        ),
+        InputError::Document(NotADocument::Unreadable { .. }) => {
+            told(StatusCode::UNPROCESSABLE_ENTITY, "manual_unreadable", "The file cannot be read.")
+        }
+        InputError::Voice => told(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "voice_not_available",
+            "Spoken questions are not taken yet. Please type the question.",
+        ),
+    }
+}
