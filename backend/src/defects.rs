@@ -16,17 +16,23 @@ pub enum Defect {
     ErrorLeaksArn,
     /// A call without a signature is let in.
     HmacSkippedWhenMissing,
+    /// A manual's row is written before its object.
+    RowBeforeObject,
+    /// Every upload is a new one.
+    IdempotencyKeyIgnored,
 }
 
 impl Defect {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::RetrievalFilterDropped,
         Self::QuotaReadModifyWrite,
         Self::QuotaFailsOpen,
         Self::ChargedOnFailure,
         Self::ErrorLeaksArn,
         Self::HmacSkippedWhenMissing,
+        Self::RowBeforeObject,
+        Self::IdempotencyKeyIgnored,
     ];
 
     /// The name used in `MANUEL_DEFECTS` and in `/version`.
@@ -38,6 +44,8 @@ impl Defect {
             Self::ChargedOnFailure => "charged-on-failure",
             Self::ErrorLeaksArn => "error-leaks-arn",
             Self::HmacSkippedWhenMissing => "hmac-skipped-when-missing",
+            Self::RowBeforeObject => "row-before-object",
+            Self::IdempotencyKeyIgnored => "idempotency-key-ignored",
         }
     }
 }

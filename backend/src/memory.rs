@@ -3,6 +3,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::Notify;
+
 use crate::ports::{Dependency, PortError, PortErrorKind};
 use crate::state::Ports;
 
@@ -72,18 +74,59 @@ pub enum Trouble {
 
 /// The switch of one port.
 #[derive(Debug, Default)]
-pub struct Switch(Mutex<Option<Trouble>>);
+pub struct Switch {
+    trouble: Mutex<Option<Trouble>>,
+    /// Calls before the one that is held.
+    before_held: Mutex<Option<u32>>,
+    held: Notify,
+    released: Notify,
+}
 
 impl Switch {
     /// From now on.
     pub fn set(&self, trouble: Option<Trouble>) {
-        *locked(&self.0) = trouble;
+        *locked(&self.trouble) = trouble;
+    }
+
+    /// Holds one call, the one after `others` further calls, before its effect: until it is released, or dropped as in
+    /// a process that was killed there. Calls before and after it pass.
+    pub fn hold(&self, others: u32) {
+        *locked(&self.before_held) = Some(others);
+    }
+
+    /// Waits until that call has come.
+    pub async fn held(&self) {
+        self.held.notified().await;
+    }
+
+    /// Lets it go on.
+    pub fn release(&self) {
+        self.released.notify_one();
+    }
+
+    /// Forgets about holding; `true` if the call never came.
+    pub fn unhold(&self) -> bool {
+        locked(&self.before_held).take().is_some()
+    }
+
+    async fn gate(&self) {
+        let here = {
+            let mut before = locked(&self.before_held);
+            let here = *before == Some(0);
+            *before = before.and_then(|others| others.checked_sub(1));
+            here
+        };
+        if here {
+            self.held.notify_one();
+            self.released.notified().await;
+        }
     }
 
     /// Stands before the effect of a call; also lets other tasks in between, as a network would.
     async fn before(&self, dependency: Dependency) -> Result<(), PortError> {
         tokio::task::yield_now().await;
-        let trouble = *locked(&self.0);
+        self.gate().await;
+        let trouble = *locked(&self.trouble);
         match trouble {
             Some(Trouble::Fails(kind)) => Err(failure(dependency, kind)),
             Some(Trouble::Hangs) => std::future::pending().await,
@@ -94,7 +137,7 @@ impl Switch {
     /// Stands after the effect of a call.
     async fn after(&self, dependency: Dependency) -> Result<(), PortError> {
         tokio::task::yield_now().await;
-        let lost = *locked(&self.0) == Some(Trouble::LosesReplies);
+        let lost = *locked(&self.trouble) == Some(Trouble::LosesReplies);
         if lost { Err(failure(dependency, PortErrorKind::Unavailable)) } else { Ok(()) }
     }
 }

@@ -14,7 +14,7 @@ pub use answering::{Model, ModelAnswer, Search};
 pub use auth::{JwksSource, PublicKey, ReplayStore, SecretSource};
 pub use files::{DocumentReader, FileStore};
 pub use ingestion::{Indexer, IngestionStore, Started};
-pub use manuals::{Claim, IdempotencyRecord, ManualStore, Page};
+pub use manuals::{Claim, IdempotencyRecord, Inserted, ManualStore, Page};
 pub use quota::{QuotaStore, Reserved, Settled};
 
 /// What a port's call gives.

@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, CancellationReason, Delete, Put, TransactWriteItem, Update,
+    AttributeValue, CancellationReason, ConditionCheck, Delete, Put, TransactWriteItem, Update,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -167,6 +167,18 @@ impl Table {
             .expression_attribute_names("#pk", "pk")
             .build();
         Ok(TransactWriteItem::builder().delete(delete.map_err(unbuildable)?).build())
+    }
+
+    /// Demands that an item is not there.
+    pub(super) fn absent(&self, pk: &str, sk: &str) -> Result<TransactWriteItem, PortError> {
+        let check = ConditionCheck::builder()
+            .table_name(&self.name)
+            .key("pk", string(pk))
+            .key("sk", string(sk))
+            .condition_expression("attribute_not_exists(#pk)")
+            .expression_attribute_names("#pk", "pk")
+            .build();
+        Ok(TransactWriteItem::builder().condition_check(check.map_err(unbuildable)?).build())
     }
 
     pub(super) fn update(

@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::aws::dynamo::{
-    Change, Item, KeyRange, Table, Transacted, corrupt, number, string, text_of, user_pk,
+    Change, Item, KeyRange, Table, Transacted, corrupt, number, string, text_of, token, user_pk,
 };
 use crate::aws::dynamo_manuals::{cut, manual_sk, page_of};
 use crate::domain::ingestion::{Job, JobState, Outcome, Work, WorkKind};
@@ -106,6 +106,13 @@ impl IngestionStore for DynamoIngestion {
             let items = page_of(&self.table, user, "JOB#", limit, after).await?;
             let jobs = items.iter().map(job_in).collect::<Result<Vec<_>, _>>()?;
             Ok(cut(jobs, limit, |job| job.id.clone()))
+        })
+    }
+
+    fn leave<'a>(&'a self, work: &'a Work) -> PortFuture<'a, ()> {
+        Box::pin(async move {
+            let writes = vec![self.table.put(work_item(work), false)?];
+            self.table.transact(&token("leave", &work.id), writes).await.map(drop)
         })
     }
 

@@ -12,7 +12,7 @@
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 
 use crate::aws::dynamo::{
-    Item, KeyRange, Table, corrupt, number, number_of, string, text_of, token, user_pk,
+    Item, KeyRange, Table, Transacted, corrupt, number, number_of, string, text_of, token, user_pk,
 };
 use crate::aws::dynamo_ingestion::{job_item, work_item};
 use crate::aws::error::{other, port_error};
@@ -21,7 +21,8 @@ use crate::domain::ingestion::{Job, Work, WorkKind};
 use crate::domain::manual::{Manual, ManualStatus};
 use crate::domain::user::UserId;
 use crate::ports::{
-    Claim, Dependency, IdempotencyRecord, ManualStore, Page, PortError, PortErrorKind, PortFuture,
+    Claim, Dependency, IdempotencyRecord, Inserted, ManualStore, Page, PortError, PortErrorKind,
+    PortFuture,
 };
 
 /// How often keys that a batch left unread are asked for again.
@@ -74,7 +75,7 @@ impl ManualStore for DynamoManuals {
         user: &'a UserId,
         manual: &'a Manual,
         job: &'a Job,
-    ) -> PortFuture<'a, ()> {
+    ) -> PortFuture<'a, Inserted> {
         Box::pin(async move {
             let work = Work {
                 id: job.id.clone(),
@@ -84,12 +85,18 @@ impl ManualStore for DynamoManuals {
                 covered_by: None,
             };
             let writes = vec![
+                self.table.absent(&user_pk(user), &deleted_sk(&manual.id))?,
                 self.table.put(manual_item(user, manual), true)?,
                 self.table.put(job_item(user, job)?, true)?,
                 self.table.put(work_item(&work), true)?,
             ];
-            // Refused means that an earlier call with the same ids wrote them.
-            self.table.transact(&uuid::Uuid::new_v4().to_string(), writes).await.map(drop)
+            match self.table.transact(&uuid::Uuid::new_v4().to_string(), writes).await? {
+                Transacted::Refused(refused) if refused.first() == Some(&true) => {
+                    Ok(Inserted::Deleted)
+                }
+                // Refused otherwise means that an earlier call with the same ids wrote them.
+                Transacted::Refused(_) | Transacted::Done => Ok(Inserted::There),
+            }
         })
     }
 

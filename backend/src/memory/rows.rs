@@ -11,8 +11,8 @@ use crate::domain::ingestion::{Job, JobState, Outcome, Work, WorkKind};
 use crate::domain::manual::{Manual, ManualStatus};
 use crate::domain::user::UserId;
 use crate::ports::{
-    Claim, Dependency, IdempotencyRecord, IngestionStore, ManualStore, Page, PortError, PortFuture,
-    ReplayStore,
+    Claim, Dependency, IdempotencyRecord, IngestionStore, Inserted, ManualStore, Page, PortError,
+    PortFuture, ReplayStore,
 };
 
 /// The tables of rows.
@@ -82,11 +82,14 @@ impl ManualStore for MemoryRows {
         user: &'a UserId,
         manual: &'a Manual,
         job: &'a Job,
-    ) -> PortFuture<'a, ()> {
+    ) -> PortFuture<'a, Inserted> {
         Box::pin(self.step(move |tables| {
             let key = (user.clone(), manual.id.clone());
+            if tables.marks.contains_key(&key) {
+                return Inserted::Deleted;
+            }
             if tables.manuals.contains_key(&key) {
-                return;
+                return Inserted::There;
             }
             tables.manuals.insert(key, manual.clone());
             tables.jobs.insert((user.clone(), job.id.clone()), job.clone());
@@ -98,6 +101,7 @@ impl ManualStore for MemoryRows {
                 covered_by: None,
             };
             tables.work.insert(work.id.clone(), work);
+            Inserted::There
         }))
     }
 
@@ -170,6 +174,12 @@ impl IngestionStore for MemoryRows {
         after: Option<&'a str>,
     ) -> PortFuture<'a, Page<Job>> {
         Box::pin(self.step(move |tables| page(&tables.jobs, user, limit, after)))
+    }
+
+    fn leave<'a>(&'a self, work: &'a Work) -> PortFuture<'a, ()> {
+        Box::pin(self.step(move |tables| {
+            tables.work.insert(work.id.clone(), work.clone());
+        }))
     }
 
     fn open_work(&self) -> PortFuture<'_, Vec<Work>> {

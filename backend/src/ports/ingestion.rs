@@ -19,6 +19,8 @@ pub trait IngestionStore: Send + Sync + fmt::Debug {
         limit: usize,
         after: Option<&'a str>,
     ) -> PortFuture<'a, Page<Job>>;
+    /// Leaves work that belongs to no row: something for the index to forget.
+    fn leave<'a>(&'a self, work: &'a Work) -> PortFuture<'a, ()>;
     /// All work that is not finished, oldest key first, up to a bound.
     fn open_work(&self) -> PortFuture<'_, Vec<Work>>;
     /// Work and job are covered by a run of the knowledge base; with none they wait again.

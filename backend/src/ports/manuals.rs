@@ -18,13 +18,14 @@ pub struct Page<T> {
 
 /// Rows of manuals, marks of deleted ones, and idempotency records.
 pub trait ManualStore: Send + Sync + fmt::Debug {
-    /// Row, job and work item in one step; a row that is there already is left as it is.
+    /// Row, job and work item in one step; a row that is there already is left as it is. A manual with a mark gets no row,
+    /// however old the mark is.
     fn insert<'a>(
         &'a self,
         user: &'a UserId,
         manual: &'a Manual,
         job: &'a Job,
-    ) -> PortFuture<'a, ()>;
+    ) -> PortFuture<'a, Inserted>;
     /// The row.
     fn get<'a>(&'a self, user: &'a UserId, id: &'a str) -> PortFuture<'a, Option<Manual>>;
     /// At most `limit` rows after the id `after`.
@@ -74,4 +75,13 @@ pub enum Claim {
     New,
     /// It was claimed before, for this.
     Known(IdempotencyRecord),
+}
+
+/// Whether a manual has a row after all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inserted {
+    /// It has: written now, or by an earlier call with the same ids.
+    There,
+    /// It was deleted in the meantime: nothing was written.
+    Deleted,
 }

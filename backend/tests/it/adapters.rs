@@ -22,7 +22,7 @@ use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use crate::world::{ANNA, environment};
 
-async fn ports(server: &MockServer) -> Ports {
+pub(crate) async fn ports(server: &MockServer) -> Ports {
     let jwks = format!("{}/jwks.json", server.uri());
     let config = Config::from_environment(&environment(&[("JWKS_URL", &jwks)])).unwrap();
     let config = Config { s3_path_style: true, ..config };
@@ -33,7 +33,7 @@ async fn ports(server: &MockServer) -> Ports {
     clients::ports(&sdk, &config)
 }
 
-fn anna() -> UserId {
+pub(crate) fn anna() -> UserId {
     UserId::parse(ANNA).unwrap()
 }
 
@@ -47,11 +47,11 @@ fn reservation() -> Reservation {
     }
 }
 
-fn dynamo(operation: &str) -> wiremock::MockBuilder {
+pub(crate) fn dynamo(operation: &str) -> wiremock::MockBuilder {
     Mock::given(header("x-amz-target", format!("DynamoDB_20120810.{operation}").as_str()))
 }
 
-fn refused(status: u16, code: &str, more: &Value) -> ResponseTemplate {
+pub(crate) fn refused(status: u16, code: &str, more: &Value) -> ResponseTemplate {
     let mut body = json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"),
         "message": "arn:aws:dynamodb:eu-west-1:123456789012:table/usage" });
     if let Some(more) = more.as_object() {
@@ -62,7 +62,7 @@ fn refused(status: u16, code: &str, more: &Value) -> ResponseTemplate {
     ResponseTemplate::new(status).set_body_json(body)
 }
 
-fn canceled(codes: &[&str]) -> ResponseTemplate {
+pub(crate) fn canceled(codes: &[&str]) -> ResponseTemplate {
     let reasons: Vec<Value> = codes.iter().map(|code| json!({ "Code": code })).collect();
     refused(400, "TransactionCanceledException", &json!({ "CancellationReasons": reasons }))
 }
@@ -303,44 +303,6 @@ async fn a_signature_whose_first_reply_was_lost_is_not_taken_for_a_replay() {
     let ports = ports(&server).await;
     assert!(ports.replay.remember("abc", 10, 20).await.unwrap(), "our own write");
     assert!(!ports.replay.remember("abc", 10, 20).await.unwrap(), "another's");
-}
-
-#[tokio::test]
-async fn a_presigned_url_is_our_clocks_and_asks_its_user_for_no_header() {
-    let server = MockServer::start().await;
-    let ports = ports(&server).await;
-    let context = RequestContext::new(TraceParent::fresh(), Duration::from_secs(5));
-    context.identify(&anna());
-    let start = datetime!(2031-01-02 03:04:05 UTC);
-    let url = Arc::new(context)
-        .scope(ports.files.presign("manuals/u/m.pdf", start, Duration::from_mins(15)))
-        .await
-        .unwrap();
-    for part in [
-        "/manuals/manuals/u/m.pdf?",
-        "X-Amz-Expires=900",
-        "X-Amz-Date=20310102T030405Z",
-        "X-Amz-SignedHeaders=host&",
-    ] {
-        assert!(url.contains(part), "{part} in {url}");
-    }
-    assert!(server.received_requests().await.unwrap().is_empty());
-}
-
-#[tokio::test]
-async fn objects_are_sent_with_their_checksum() {
-    let server = MockServer::start().await;
-    Mock::given(method("PUT"))
-        .and(path("/manuals/manuals/u/m.md"))
-        .respond_with(ResponseTemplate::new(200))
-        .mount(&server)
-        .await;
-    let put = ports(&server).await;
-    let put = put.files.put("manuals/u/m.md", "text/markdown", b"# text".as_slice().into()).await;
-    assert!(put.is_ok(), "{put:?}");
-    let sent = &server.received_requests().await.unwrap()[0];
-    assert_eq!(sent.body, b"# text");
-    assert!(sent.headers.contains_key("x-amz-checksum-sha256"));
 }
 
 #[tokio::test]

@@ -1,11 +1,12 @@
 //! Black-box tests of the backend: through the router with in-memory ports, through the real adapters against single
-//! replies of AWS, and of the `server` process. One binary; only `process` and `adapters` touch a port, on loopback.
+//! replies of AWS, and of the `server` process. One binary; only `process` and the `adapters` touch a port, on loopback.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "test binary")]
 
 mod adapters;
 mod authentication;
 mod body_size;
 mod contract;
+mod manual_adapters;
 mod manuals;
 mod pdf;
 mod process;

@@ -1,9 +1,9 @@
 //! Manuals: upload, list, read, delete, and their way into the index.
 
 use axum::body::Body;
-use backend::domain::ingestion::IndexRun;
+use backend::domain::ingestion::{IndexRun, WorkKind};
 use backend::memory::Trouble;
-use backend::ports::PortErrorKind;
+use backend::ports::{IngestionStore as _, PortErrorKind};
 use http::{Method, Request};
 use serde_json::{Value, json};
 
@@ -129,6 +129,45 @@ async fn an_idempotency_key_does_not_bring_a_deleted_manual_back() {
     assert_eq!(world.ports.indexer.started(), started);
     assert_eq!(world.delete(ANNA, &id).await.status.as_u16(), 204);
     assert_eq!(with_key(&world, "key-2", &body).await.status.as_u16(), 201);
+}
+
+#[tokio::test]
+async fn a_repetition_at_the_moment_of_a_deletion_stores_nothing() {
+    // Held at its object, its sidecar, its row: whatever it has stored by then must go.
+    for (held_file, held_row) in [(Some(0), None), (Some(1), None), (None, Some(1))] {
+        let world = World::new();
+        let body = upload_body("a.md", "text/markdown", b"# text");
+        let switch = match held_file {
+            Some(_) => &world.ports.files.trouble,
+            None => &world.ports.rows.trouble,
+        };
+        // A claim comes first; a replay's mark comes before it.
+        switch.hold(held_file.or(held_row.map(|row: u32| row + 1)).unwrap());
+        let meanwhile = async {
+            switch.held().await;
+            let id = text(&with_key(&world, "key-1", &body).await.json()["manual_id"]);
+            assert_eq!(world.delete(ANNA, &id).await.status.as_u16(), 204);
+            switch.release();
+            id
+        };
+        let (late, id) = tokio::join!(with_key(&world, "key-1", &body), meanwhile);
+        assert_eq!((late.status.as_u16(), late.code().as_str()), (409, "manual_deleted"));
+        let objects = world.ports.files.objects();
+        assert!(objects.is_empty(), "{held_file:?} {held_row:?} {objects:?}");
+        assert_eq!(world.get(ANNA, "/api/manuals").await.json()["count"], 0);
+        let work = world.ports.rows.open_work().await.unwrap();
+        let removals = work.iter().filter(|w| w.manual_id == id && w.kind == WorkKind::Remove);
+        assert_eq!(removals.count(), 2, "a run may have seen it after the deletion");
+    }
+}
+
+#[tokio::test]
+async fn a_repetition_of_a_finished_upload_writes_nothing() {
+    let world = World::new();
+    let body = upload_body("a.md", "text/markdown", b"# text");
+    let first = with_key(&world, "key-1", &body).await;
+    world.ports.files.trouble.set(Some(Trouble::Fails(PortErrorKind::Unavailable)));
+    assert_eq!(with_key(&world, "key-1", &body).await.json(), first.json());
 }
 
 #[tokio::test]

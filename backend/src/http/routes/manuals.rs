@@ -9,6 +9,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::app::caller::Caller;
 use crate::app::error::{AppError, InputError};
+use crate::app::idempotency::Repeatable;
+use crate::app::intake::Uploaded;
 use crate::app::manuals::{self, PageRequest, cursor};
 use crate::app::upload::{self, UploadCommand};
 use crate::domain::manual::Manual;
@@ -68,30 +70,14 @@ pub(in crate::http) async fn upload(
     headers: HeaderMap,
     body: JsonBody<UploadBody>,
 ) -> Result<(StatusCode, Json<UploadAnswer>), ApiError> {
-    let idempotency_key = match headers.get("idempotency-key") {
-        None => None,
-        Some(key) => {
-            let bad = |_not_ascii| AppError::Input(InputError::IdempotencyKey);
-            Some(key.to_str().map_err(bad)?.to_owned())
-        }
-    };
     let command = UploadCommand {
         filename: body.value.filename,
         content_type: body.value.content_type,
         file_data: body.value.file_data,
-        idempotency_key,
-        body_hash: hex::encode(Sha256::digest(&body.bytes)),
+        request: repeatable(&headers, &body.bytes)?,
     };
     let uploaded = upload::upload(&app, &caller, command).await?;
-    let answer = UploadAnswer {
-        manual_id: uploaded.manual_id,
-        name: uploaded.name,
-        size: uploaded.size,
-        sha256: uploaded.sha256,
-        status: "processing",
-        ingestion_job_id: uploaded.job_id,
-    };
-    Ok((StatusCode::CREATED, Json(answer)))
+    Ok((StatusCode::CREATED, Json(taken_in(uploaded))))
 }
 
 pub(in crate::http) async fn list(
@@ -121,6 +107,25 @@ pub(in crate::http) async fn delete(
 ) -> Result<StatusCode, ApiError> {
     manuals::delete(&app, &caller, &known_id(id)?).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// What makes a request known when it is repeated.
+fn repeatable(headers: &HeaderMap, body: &[u8]) -> Result<Repeatable, AppError> {
+    let bad = |_not_ascii| AppError::Input(InputError::IdempotencyKey);
+    let key = headers.get("idempotency-key").map(|key| key.to_str().map(str::to_owned));
+    let key = key.transpose().map_err(bad)?;
+    Ok(Repeatable { key, body_hash: hex::encode(Sha256::digest(body)) })
+}
+
+fn taken_in(uploaded: Uploaded) -> UploadAnswer {
+    UploadAnswer {
+        manual_id: uploaded.manual_id,
+        name: uploaded.name,
+        size: uploaded.size,
+        sha256: uploaded.sha256,
+        status: "processing",
+        ingestion_job_id: uploaded.job_id,
+    }
 }
 
 /// The page that a query string asks for.

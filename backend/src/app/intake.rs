@@ -1,0 +1,158 @@
+//! The one way into the store for a file whose bytes were checked: object, then sidecar, then row (with its job and the
+//! work for the index), then the index is pushed. Every step can be repeated with the same result.
+//!
+//! The row is written only if the manual is not marked as deleted, so a repetition at the moment of a deletion cannot
+//! bring it back; what such a loser has stored it takes away again. A crash between two steps leaves an object without a
+//! row, which the sweep removes.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use crate::app::caller::Caller;
+use crate::app::conflict;
+use crate::app::error::{AppError, AppResult};
+use crate::app::idempotency::Ids;
+use crate::defects::{self, Defect};
+use crate::domain::document::DocumentType;
+use crate::domain::ingestion::{Job, JobState, Work, WorkKind};
+use crate::domain::manual::{Manual, ManualStatus, object_key, sidecar, sidecar_key};
+use crate::domain::timestamp::rfc3339;
+use crate::ports::Inserted;
+use crate::state::App;
+
+/// A manual that is stored and on its way into the index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Uploaded {
+    /// Its id.
+    pub manual_id: String,
+    /// Its name.
+    pub name: String,
+    /// Bytes.
+    pub size: u64,
+    /// Hex SHA-256 of the file.
+    pub sha256: String,
+    /// The job that indexes it.
+    pub job_id: String,
+}
+
+impl From<Manual> for Uploaded {
+    fn from(manual: Manual) -> Self {
+        Self {
+            manual_id: manual.id,
+            name: manual.name,
+            size: manual.size,
+            sha256: manual.sha256,
+            job_id: manual.job_id,
+        }
+    }
+}
+
+/// A file that is a manual.
+#[derive(Debug)]
+pub(super) struct CheckedFile {
+    pub(super) name: String,
+    pub(super) document: DocumentType,
+    /// Bytes.
+    pub(super) size: u64,
+    /// Hex.
+    pub(super) sha256: String,
+    pub(super) pages: u32,
+    pub(super) content: Content,
+}
+
+/// Where a checked file's bytes are.
+#[derive(Debug)]
+pub(super) enum Content {
+    /// Here.
+    Bytes(Bytes),
+}
+
+/// What an earlier call with these ids has made, if it came to its end.
+pub(super) async fn earlier(
+    app: &App,
+    caller: &Caller,
+    manual_id: &str,
+) -> AppResult<Option<Uploaded>> {
+    let row = app.ports.manuals.get(&caller.user, manual_id).await.map_err(AppError::Port)?;
+    if row.is_some() {
+        app.indexing.wake();
+    }
+    Ok(row.map(Uploaded::from))
+}
+
+/// Stores the file and has it indexed.
+pub(super) async fn take_in(
+    app: &App,
+    caller: &Caller,
+    ids: Ids,
+    file: CheckedFile,
+) -> AppResult<Uploaded> {
+    let (manual, job) = rows(app, caller, ids, &file);
+    let insert = || app.ports.manuals.insert(&caller.user, &manual, &job);
+    if defects::is_on(Defect::RowBeforeObject) {
+        conflict::resolve(caller.deadline, insert).await?;
+    }
+    let Content::Bytes(bytes) = file.content;
+    let document = file.document.content_type();
+    let files = &app.ports.files;
+    files.put(&manual.key, document, bytes).await.map_err(AppError::Port)?;
+    let sidecar_bytes = Bytes::from(sidecar(&caller.user, &manual.id, &manual.name));
+    let sidecar_key = sidecar_key(&manual.key);
+    let stored = files.put(&sidecar_key, "application/json", sidecar_bytes).await;
+    stored.map_err(AppError::Port)?;
+    match conflict::resolve(caller.deadline, insert).await? {
+        Inserted::There => {
+            Arc::clone(&app.indexing).push(caller.deadline).await;
+            Ok(Uploaded::from(manual))
+        }
+        Inserted::Deleted => {
+            if let Err(error) = withdraw(app, caller, &manual).await {
+                let cause = crate::logging::chain(&error);
+                tracing::warn!(message = "an object is left to the sweep", cause);
+            }
+            Err(AppError::IdempotencyKeyOfDeleted)
+        }
+    }
+}
+
+/// Takes away what was stored for a manual that was deleted meanwhile. A run may have seen it, so the index is told.
+async fn withdraw(app: &App, caller: &Caller, manual: &Manual) -> AppResult<()> {
+    let files = &app.ports.files;
+    let sidecar = sidecar_key(&manual.key);
+    tokio::try_join!(files.delete(&manual.key), files.delete(&sidecar)).map_err(AppError::Port)?;
+    let work = Work {
+        id: Uuid::new_v4().to_string(),
+        user: caller.user.clone(),
+        manual_id: manual.id.clone(),
+        kind: WorkKind::Remove,
+        covered_by: None,
+    };
+    conflict::resolve(caller.deadline, || app.ports.ingestion.leave(&work)).await?;
+    app.indexing.wake();
+    Ok(())
+}
+
+fn rows(app: &App, caller: &Caller, ids: Ids, file: &CheckedFile) -> (Manual, Job) {
+    let date = rfc3339(app.clock.now());
+    let job = Job {
+        id: ids.job_id.clone(),
+        manual_id: ids.manual_id.clone(),
+        state: JobState::Queued,
+        created_at: date.clone(),
+        updated_at: date.clone(),
+    };
+    let manual = Manual {
+        key: object_key(&caller.user, &ids.manual_id, file.document.extension()),
+        id: ids.manual_id,
+        name: file.name.clone(),
+        upload_date: date,
+        size: file.size,
+        pages: file.pages,
+        sha256: file.sha256.clone(),
+        status: ManualStatus::Processing,
+        job_id: ids.job_id,
+    };
+    (manual, job)
+}

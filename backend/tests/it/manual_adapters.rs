@@ -1,0 +1,96 @@
+//! The real adapters of manuals (rows and objects) against single replies of AWS.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backend::context::RequestContext;
+use backend::domain::ingestion::{Job, JobState};
+use backend::domain::manual::{Manual, ManualStatus};
+use backend::domain::trace::TraceParent;
+use backend::ports::Inserted;
+use serde_json::Value;
+use time::macros::datetime;
+use wiremock::matchers::{method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use crate::adapters::{anna, canceled, dynamo, ports};
+
+#[tokio::test]
+async fn a_row_is_written_only_where_no_mark_is() {
+    for (codes, expected) in [
+        (["ConditionalCheckFailed", "None", "None", "None"], Inserted::Deleted),
+        (["ConditionalCheckFailed", "ConditionalCheckFailed", "None", "None"], Inserted::Deleted),
+        (["None", "ConditionalCheckFailed", "None", "None"], Inserted::There),
+    ] {
+        let server = MockServer::start().await;
+        dynamo("TransactWriteItems").respond_with(canceled(&codes)).mount(&server).await;
+        let inserted = ports(&server).await.manuals.insert(&anna(), &manual(), &job()).await;
+        assert_eq!(inserted.unwrap(), expected);
+        let sent: Value = server.received_requests().await.unwrap()[0].body_json().unwrap();
+        let check = &sent["TransactItems"][0]["ConditionCheck"];
+        assert_eq!(check["Key"]["sk"]["S"], "DELETED#m-1");
+        assert_eq!(check["ConditionExpression"], "attribute_not_exists(#pk)");
+    }
+}
+
+fn manual() -> Manual {
+    Manual {
+        id: "m-1".to_owned(),
+        name: "a.md".to_owned(),
+        upload_date: "2026-11-15T12:00:00Z".to_owned(),
+        size: 6,
+        pages: 1,
+        sha256: "00".repeat(32),
+        key: "manuals/u/m-1.md".to_owned(),
+        status: ManualStatus::Processing,
+        job_id: "j-1".to_owned(),
+    }
+}
+
+fn job() -> Job {
+    Job {
+        id: "j-1".to_owned(),
+        manual_id: "m-1".to_owned(),
+        state: JobState::Queued,
+        created_at: "2026-11-15T12:00:00Z".to_owned(),
+        updated_at: "2026-11-15T12:00:00Z".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn a_presigned_url_is_our_clocks_and_asks_its_user_for_no_header() {
+    let server = MockServer::start().await;
+    let ports = ports(&server).await;
+    let context = RequestContext::new(TraceParent::fresh(), Duration::from_secs(5));
+    context.identify(&anna());
+    let start = datetime!(2031-01-02 03:04:05 UTC);
+    let url = Arc::new(context)
+        .scope(ports.files.presign("manuals/u/m.pdf", start, Duration::from_mins(15)))
+        .await
+        .unwrap();
+    for part in [
+        "/manuals/manuals/u/m.pdf?",
+        "X-Amz-Expires=900",
+        "X-Amz-Date=20310102T030405Z",
+        "X-Amz-SignedHeaders=host&",
+    ] {
+        assert!(url.contains(part), "{part} in {url}");
+    }
+    assert!(server.received_requests().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn objects_are_sent_with_their_checksum() {
+    let server = MockServer::start().await;
+    Mock::given(method("PUT"))
+        .and(path("/manuals/manuals/u/m.md"))
+        .respond_with(ResponseTemplate::new(200))
+        .mount(&server)
+        .await;
+    let put = ports(&server).await;
+    let put = put.files.put("manuals/u/m.md", "text/markdown", b"# text".as_slice().into()).await;
+    assert!(put.is_ok(), "{put:?}");
+    let sent = &server.received_requests().await.unwrap()[0];
+    assert_eq!(sent.body, b"# text");
+    assert!(sent.headers.contains_key("x-amz-checksum-sha256"));
+}
