@@ -20,11 +20,13 @@ pub enum Defect {
     RowBeforeObject,
     /// Every upload is a new one.
     IdempotencyKeyIgnored,
+    /// One user's answer is given to every other who asks the same.
+    CacheIgnoresUser,
 }
 
 impl Defect {
     /// All of them, in the order of the documentation.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: &'static [Self] = &[
         Self::RetrievalFilterDropped,
         Self::QuotaReadModifyWrite,
         Self::QuotaFailsOpen,
@@ -33,6 +35,7 @@ impl Defect {
         Self::HmacSkippedWhenMissing,
         Self::RowBeforeObject,
         Self::IdempotencyKeyIgnored,
+        Self::CacheIgnoresUser,
     ];
 
     /// The name used in `MANUEL_DEFECTS` and in `/version`.
@@ -46,6 +49,7 @@ impl Defect {
             Self::HmacSkippedWhenMissing => "hmac-skipped-when-missing",
             Self::RowBeforeObject => "row-before-object",
             Self::IdempotencyKeyIgnored => "idempotency-key-ignored",
+            Self::CacheIgnoresUser => "cache-ignores-user",
         }
     }
 }
@@ -114,11 +118,13 @@ mod switched {
     }
 
     fn find(name: &str) -> Result<Defect, UnknownDefect> {
-        let unknown = || UnknownDefect {
-            name: name.to_owned(),
-            expected: Defect::ALL.map(Defect::name).join(", "),
-        };
-        Defect::ALL.into_iter().find(|defect| defect.name() == name).ok_or_else(unknown)
+        let unknown = || UnknownDefect { name: name.to_owned(), expected: names(", ") };
+        Defect::ALL.iter().copied().find(|defect| defect.name() == name).ok_or_else(unknown)
+    }
+
+    fn names(separator: &str) -> String {
+        let names: Vec<&str> = Defect::ALL.iter().map(|defect| defect.name()).collect();
+        names.join(separator)
     }
 
     #[cfg(test)]
@@ -127,7 +133,7 @@ mod switched {
 
         #[test]
         fn every_name_is_found_and_an_unknown_one_lists_them_all() {
-            let all = Defect::ALL.map(Defect::name).join(" , ");
+            let all = names(" , ");
             assert_eq!(parse(&all).unwrap().len(), Defect::ALL.len());
             assert!(parse("").unwrap().is_empty());
             let refused = parse("quota-fails-open,quota-fails-opne").unwrap_err().to_string();

@@ -11,6 +11,7 @@
 //!
 //! The same program is also the process that reads one uploaded PDF within the kernel's limits: `pdf_reader`.
 
+pub mod answer_cache;
 pub mod app;
 pub mod auth;
 pub mod aws;

@@ -8,10 +8,12 @@ use tokio::sync::Notify;
 use crate::ports::{Dependency, PortError, PortErrorKind};
 use crate::state::Ports;
 
+pub mod answers;
 pub mod outside;
 pub mod quota;
 pub mod rows;
 
+use answers::MemoryAnswers;
 use outside::{
     MemoryDocuments, MemoryFiles, MemoryIndexer, MemoryJwks, MemoryModel, MemorySearch,
     MemorySecret,
@@ -34,6 +36,8 @@ pub struct MemoryWorld {
     pub search: Arc<MemorySearch>,
     /// A model with one answer.
     pub model: Arc<MemoryModel>,
+    /// Answers that were given before.
+    pub answers: Arc<MemoryAnswers>,
     /// Ingestion runs that end when told.
     pub indexer: Arc<MemoryIndexer>,
     /// The signing key.
@@ -54,6 +58,7 @@ impl MemoryWorld {
             documents: self.documents.clone(),
             search: self.search.clone(),
             model: self.model.clone(),
+            answers: self.answers.clone(),
             indexer: self.indexer.clone(),
             secret: self.secret.clone(),
             jwks: self.jwks.clone(),

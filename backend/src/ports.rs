@@ -5,6 +5,7 @@ use futures::future::BoxFuture;
 
 mod answering;
 mod auth;
+mod cache;
 mod files;
 mod ingestion;
 mod manuals;
@@ -12,6 +13,7 @@ mod quota;
 
 pub use answering::{Model, ModelAnswer, Search};
 pub use auth::{JwksSource, PublicKey, ReplayStore, SecretSource};
+pub use cache::AnswerCache;
 pub use files::{DocumentReader, FileStore};
 pub use ingestion::{Indexer, IngestionStore, Started};
 pub use manuals::{Claim, IdempotencyRecord, Inserted, ManualStore, Page};

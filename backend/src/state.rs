@@ -11,8 +11,8 @@ use crate::auth::signing_key::SigningKey;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::ports::{
-    DocumentReader, FileStore, Indexer, IngestionStore, JwksSource, ManualStore, Model, QuotaStore,
-    ReplayStore, Search, SecretSource,
+    AnswerCache, DocumentReader, FileStore, Indexer, IngestionStore, JwksSource, ManualStore,
+    Model, QuotaStore, ReplayStore, Search, SecretSource,
 };
 
 /// The adapters behind the ports.
@@ -34,6 +34,8 @@ pub struct Ports {
     pub search: Arc<dyn Search>,
     /// The language model.
     pub model: Arc<dyn Model>,
+    /// Answers that were given before.
+    pub answers: Arc<dyn AnswerCache>,
     /// Runs of the knowledge base.
     pub indexer: Arc<dyn Indexer>,
     /// The signing key's secret.

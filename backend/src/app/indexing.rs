@@ -2,7 +2,7 @@
 //! is, finishes what that covered, and starts the next job for all that waits. Work items are durable, so any process
 //! may pump, at any time; here requests do, and a task in the server.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::context::{Deadline, RequestContext};
 use crate::domain::ingestion::{IndexRun, Outcome, Work, outcome_of};
 use crate::domain::trace::TraceParent;
+use crate::domain::user::UserId;
 use crate::ports::{Indexer, IngestionStore, Started};
 
 /// How many items are written at once.
@@ -158,6 +159,7 @@ impl Indexing {
         run: &IndexRun,
         deadline: Deadline,
     ) -> AppResult<Vec<&'a Work>> {
+        self.tell_of_change(items, run, deadline).await?;
         let now = self.clock.now();
         let mut again = Vec::new();
         for some in items.chunks(WRITES_AT_ONCE) {
@@ -172,6 +174,27 @@ impl Indexing {
         }
         self.cover(&again, None, deadline).await?;
         Ok(again)
+    }
+
+    /// Answers from the old index are out of date from here on. Before the work is finished, so that a crash between the
+    /// two tells it again.
+    async fn tell_of_change(
+        &self,
+        items: &[&Work],
+        run: &IndexRun,
+        deadline: Deadline,
+    ) -> AppResult<()> {
+        let decided = items.iter().filter(|work| outcome_of(work, run).is_some());
+        let users: BTreeSet<&UserId> = decided.map(|work| &work.user).collect();
+        let users: Vec<&UserId> = users.into_iter().collect();
+        for some in users.chunks(WRITES_AT_ONCE) {
+            let tell = |user: &&UserId| {
+                let user = (*user).clone();
+                async move { conflict::resolve(deadline, || self.store.manuals_changed(&user)).await }
+            };
+            try_join_all(some.iter().map(tell)).await?;
+        }
+        Ok(())
     }
 
     async fn finish(

@@ -15,6 +15,8 @@ use crate::domain::question::Question;
 use crate::domain::quota::{Charge, UsageSnapshot, day_of};
 use crate::state::App;
 
+mod remembered;
+
 /// What is kept of the deadline for giving the reservation back and saying so.
 const SETTLE_MARGIN: Duration = Duration::from_secs(2);
 
@@ -40,6 +42,8 @@ pub struct Answered {
     pub cited: Cited,
     /// Whether passages were given to the model.
     pub context_used: bool,
+    /// Whether the answer was given before.
+    pub from_cache: bool,
     /// The counters.
     pub usage: UsageFigures,
     /// What it cost.
@@ -50,18 +54,26 @@ pub struct Answered {
 
 /// Answers a question from the caller's own manuals.
 pub async fn answer(app: &App, caller: &Caller, question: Question) -> AppResult<Answered> {
-    let held = app.quota.reserve(caller).await?;
+    // The version is read while the quota is reserved: neither needs the other.
+    let (held, memory) = tokio::join!(
+        app.quota.reserve(caller),
+        remembered::Memory::open(app, &caller.user, &question, caller.deadline),
+    );
+    let held = held?;
     let margin = SETTLE_MARGIN.min(caller.deadline.remaining() / 5);
-    let work = work(app, caller, &question);
+    let work = work(app, caller, &question, &memory);
     let worked = match caller.deadline.earlier_by(margin).bound(work).await {
         Ok(worked) => worked,
         Err(passed) => Err(AppError::Deadline(passed)),
     };
     match worked {
-        Ok(answered) => {
-            let charge = Charge { cost: cost::total(&answered.cost) };
+        Ok(worked) => {
+            let charge = Charge { cost: cost::total(&worked.answered.cost) };
             held.keep(charge, caller.deadline).await?;
-            Ok(answered)
+            if worked.to_remember {
+                memory.keep(app, &worked.answered).await;
+            }
+            Ok(worked.answered)
         }
         Err(error) => {
             held.give_back(settling(caller.deadline, margin)).await;
@@ -75,25 +87,50 @@ fn settling(deadline: Deadline, margin: Duration) -> Deadline {
     Deadline::after(deadline.remaining().clamp(margin, SETTLE_MARGIN))
 }
 
-async fn work(app: &App, caller: &Caller, question: &Question) -> AppResult<Answered> {
+/// An answer, and whether it may be given again.
+struct Worked {
+    answered: Answered,
+    to_remember: bool,
+}
+
+async fn work(
+    app: &App,
+    caller: &Caller,
+    question: &Question,
+    memory: &remembered::Memory,
+) -> AppResult<Worked> {
     let at = app.clock.now();
     let today = day_of(at);
+    if let Some(known) = memory.recall(app).await {
+        let snapshot = counters(app, caller, &today).await?;
+        let answered = Answered {
+            question: question.as_str().to_owned(),
+            cited: known.cited,
+            context_used: known.context_used,
+            from_cache: true,
+            usage: figures(app, &snapshot, &today),
+            cost: cost::of_tokens(app.ports.model.id(), TokenUse::default()),
+            at,
+        };
+        return Ok(Worked { answered, to_remember: false });
+    }
     // The counters are read while the index searches: neither needs the other.
-    let (passages, snapshot) =
+    let (found, snapshot) =
         tokio::try_join!(own_passages(app, caller, question), counters(app, caller, &today),)?;
     let usage = figures(app, &snapshot, &today);
-    let context_used = !passages.is_empty();
-    let (cited, tokens) = if context_used {
-        let message = prompt::message(&passages, question.as_str());
+    let context_used = !found.passages.is_empty();
+    let (cited, tokens, complete) = if context_used {
+        let message = prompt::message(&found.passages, question.as_str());
         let written = app.ports.model.converse(prompt::SYSTEM, &message).await;
         let written = written.map_err(AppError::Port)?;
-        (prompt::cite(&written.text, &passages), written.tokens)
+        (prompt::cite(&written.text, &found.passages), written.tokens, written.complete)
     } else {
-        (prompt::cite(NOT_IN_MANUALS, &[]), TokenUse::default())
+        (prompt::cite(NOT_IN_MANUALS, &[]), TokenUse::default(), true)
     };
     let cost = cost::of_tokens(app.ports.model.id(), tokens);
     let question = question.as_str().to_owned();
-    Ok(Answered { question, cited, context_used, usage, cost, at })
+    let answered = Answered { question, cited, context_used, from_cache: false, usage, cost, at };
+    Ok(Worked { answered, to_remember: complete && found.whole })
 }
 
 async fn counters(app: &App, caller: &Caller, today: &str) -> AppResult<UsageSnapshot> {
@@ -105,11 +142,19 @@ async fn counters(app: &App, caller: &Caller, today: &str) -> AppResult<UsageSna
     }
 }
 
+/// What the index found for a question.
+struct Found {
+    passages: Vec<Passage>,
+    /// Whether everything that the index gave could be used: an answer from less is not given again.
+    whole: bool,
+}
+
 /// What the index finds, without what is not the caller's and what the caller has deleted.
-async fn own_passages(app: &App, caller: &Caller, question: &Question) -> AppResult<Vec<Passage>> {
+async fn own_passages(app: &App, caller: &Caller, question: &Question) -> AppResult<Found> {
     let results = app.config.retrieval_results;
     let found = app.ports.search.retrieve(&caller.user, question.as_str(), results).await;
     let mut passages = found.map_err(AppError::Port)?;
+    let given = passages.len();
     if !defects::is_on(Defect::RetrievalFilterDropped) {
         let before = passages.len();
         passages.retain(|passage| passage.user_id == caller.user.as_str());
@@ -119,7 +164,8 @@ async fn own_passages(app: &App, caller: &Caller, question: &Question) -> AppRes
             tracing::error!(message = "retrieval returned passages of another user", foreign);
         }
     }
-    without_deleted(app, caller, passages).await
+    let passages = without_deleted(app, caller, passages).await?;
+    Ok(Found { whole: passages.len() == given, passages })
 }
 
 /// The index forgets a deleted manual only with its next run; until then its passages are left out here.

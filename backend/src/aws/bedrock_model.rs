@@ -2,7 +2,7 @@
 
 use aws_sdk_bedrockruntime::Client;
 use aws_sdk_bedrockruntime::types::{
-    ContentBlock, ConversationRole, ConverseOutput, InferenceConfiguration, Message,
+    ContentBlock, ConversationRole, ConverseOutput, InferenceConfiguration, Message, StopReason,
     SystemContentBlock,
 };
 
@@ -55,9 +55,13 @@ impl Model for BedrockModel {
                 input: u64::try_from(usage.input_tokens()).unwrap_or(0),
                 output: u64::try_from(usage.output_tokens()).unwrap_or(0),
             });
+            let complete =
+                matches!(answer.stop_reason(), StopReason::EndTurn | StopReason::StopSequence);
             let text = answer.output().map(text_in).unwrap_or_default();
             match tokens {
-                Some(tokens) if !text.trim().is_empty() => Ok(ModelAnswer { text, tokens }),
+                Some(tokens) if !text.trim().is_empty() => {
+                    Ok(ModelAnswer { text, tokens, complete })
+                }
                 // An answer without text or without its price is none.
                 _ => Err(PortError::new(Dependency::Model, "Converse", PortErrorKind::Corrupt)),
             }

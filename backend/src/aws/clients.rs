@@ -8,6 +8,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
+use crate::answer_cache::ProcessCache;
 use crate::aws::bedrock_index::BedrockIndex;
 use crate::aws::bedrock_model::BedrockModel;
 use crate::aws::bedrock_search::BedrockSearch;
@@ -85,6 +86,7 @@ pub fn ports(sdk: &SdkConfig, config: &Config) -> Ports {
             aws_sdk_bedrockruntime::Client::from_conf(model),
             &config.text_model_id,
         )),
+        answers: Arc::new(ProcessCache::new(config.cache_ttl)),
         indexer: Arc::new(BedrockIndex::new(
             aws_sdk_bedrockagent::Client::from_conf(index),
             &config.knowledge_base_id,

@@ -14,7 +14,7 @@ use time::format_description::well_known::Rfc3339;
 use crate::aws::dynamo::{
     Change, Item, KeyRange, Table, Transacted, corrupt, number, string, text_of, token, user_pk,
 };
-use crate::aws::dynamo_manuals::{cut, manual_sk, page_of};
+use crate::aws::dynamo_manuals::{cut, manual_sk, page_of, set_changed};
 use crate::domain::ingestion::{Job, JobState, Outcome, Work, WorkKind};
 use crate::domain::manual::ManualStatus;
 use crate::domain::timestamp::rfc3339;
@@ -145,6 +145,10 @@ impl IngestionStore for DynamoIngestion {
             // Refused means that the work was finished in the meantime.
             self.write(writes).await.map(drop)
         })
+    }
+
+    fn manuals_changed<'a>(&'a self, user: &'a UserId) -> PortFuture<'a, ()> {
+        Box::pin(async move { self.write(vec![set_changed(&self.table, user)?]).await.map(drop) })
     }
 
     fn finish<'a>(

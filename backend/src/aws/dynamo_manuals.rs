@@ -5,14 +5,16 @@
 //! | `MANUAL#<id>` | `name`, `upload_date`, `size`, `pages`, `sha256`, `object_key`, `status`, `job_id` |
 //! | `JOB#<id>` | `manual_id`, `status`, `reason?`, `created_at`, `updated_at`, `expires_at` |
 //! | `DELETED#<manual id>` | `expires_at` |
+//! | `SET` | `version` of the set of manuals |
 //! | `IDEM#<hash of the key>` | `body_hash`, `manual_id`, `job_id`, `expires_at` |
 //!
 //! `expires_at` is in Unix seconds and the table's TTL. The work for the index is described in `dynamo_ingestion`.
 
-use aws_sdk_dynamodb::types::KeysAndAttributes;
+use aws_sdk_dynamodb::types::{KeysAndAttributes, TransactWriteItem};
 
 use crate::aws::dynamo::{
-    Item, KeyRange, Table, Transacted, corrupt, number, number_of, string, text_of, token, user_pk,
+    Change, Item, KeyRange, Table, Transacted, corrupt, number, number_of, string, text_of, token,
+    user_pk,
 };
 use crate::aws::dynamo_ingestion::{job_item, work_item};
 use crate::aws::error::{other, port_error};
@@ -27,6 +29,10 @@ use crate::ports::{
 
 /// How often keys that a batch left unread are asked for again.
 const BATCH_TRIES: usize = 4;
+
+/// The item that holds the version of a user's set of manuals.
+const SET_SK: &str = "SET";
+const VERSION: (&str, &str) = ("#version", "version");
 
 /// Rows of manuals in `DynamoDB`.
 #[derive(Debug)]
@@ -132,6 +138,7 @@ impl ManualStore for DynamoManuals {
                 self.table.delete(&pk, &manual_sk(&work.manual_id))?,
                 self.table.put(mark, false)?,
                 self.table.put(work_item(work), false)?,
+                set_changed(&self.table, &work.user)?,
             ];
             // Refused means that another call deleted the row in the meantime, mark and work included.
             self.table.transact(&token("delete", &work.id), writes).await.map(drop)
@@ -161,6 +168,13 @@ impl ManualStore for DynamoManuals {
                 }
             }
             Ok(deleted)
+        })
+    }
+
+    fn set_version<'a>(&'a self, user: &'a UserId) -> PortFuture<'a, u64> {
+        Box::pin(async move {
+            let item = self.table.get(&user_pk(user), SET_SK).await?.unwrap_or_default();
+            number_of(&item, VERSION.1)
         })
     }
 
@@ -195,6 +209,17 @@ impl ManualStore for DynamoManuals {
             }))
         })
     }
+}
+
+/// The set of manuals has another version from now on.
+pub(super) fn set_changed(table: &Table, user: &UserId) -> Result<TransactWriteItem, PortError> {
+    let change = Change {
+        update: "ADD #version :one",
+        condition: None,
+        names: &[VERSION],
+        values: vec![(":one", number(1))],
+    };
+    table.update(&user_pk(user), SET_SK, change)
 }
 
 /// One more than `limit` items with a prefix, after an id: the one more tells whether there is another page.

@@ -3,7 +3,7 @@
 use sha2::{Digest as _, Sha256};
 
 /// The `sub` of a verified token. It becomes part of keys, so only characters that mean nothing in a key are let in.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId(String);
 
 impl UserId {

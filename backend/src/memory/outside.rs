@@ -126,12 +126,14 @@ pub struct MemoryModel {
     pub trouble: Switch,
     answer: Mutex<String>,
     messages: Mutex<Vec<String>>,
+    cut_off: Mutex<bool>,
 }
 
 impl Default for MemoryModel {
     fn default() -> Self {
         let answer = Mutex::new("Hold the button for ten seconds. [1]".to_owned());
-        Self { trouble: Switch::default(), answer, messages: Mutex::default() }
+        let (messages, cut_off) = (Mutex::default(), Mutex::default());
+        Self { trouble: Switch::default(), answer, messages, cut_off }
     }
 }
 
@@ -139,6 +141,11 @@ impl MemoryModel {
     /// What it answers from now on.
     pub fn say(&self, text: &str) {
         text.clone_into(&mut locked(&self.answer));
+    }
+
+    /// Whether its answers break off from now on.
+    pub fn cut_off(&self, cut_off: bool) {
+        *locked(&self.cut_off) = cut_off;
     }
 
     /// What it was asked.
@@ -155,7 +162,7 @@ impl Model for MemoryModel {
             let text = locked(&self.answer).clone();
             let words = |text: &str| u64::try_from(text.split_whitespace().count()).unwrap_or(0);
             let tokens = TokenUse { input: words(system) + words(message), output: words(&text) };
-            Ok(ModelAnswer { text, tokens })
+            Ok(ModelAnswer { text, tokens, complete: !*locked(&self.cut_off) })
         })
     }
 

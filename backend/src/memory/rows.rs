@@ -33,6 +33,7 @@ struct Tables {
     claims: BTreeMap<Owned, IdempotencyRecord>,
     work: BTreeMap<String, Work>,
     signatures: BTreeMap<String, i64>,
+    versions: BTreeMap<UserId, u64>,
     calls: u64,
 }
 
@@ -126,6 +127,7 @@ impl ManualStore for MemoryRows {
             if tables.manuals.remove(&key).is_some() {
                 tables.marks.insert(key, mark_until);
                 tables.work.insert(work.id.clone(), work.clone());
+                *tables.versions.entry(work.user.clone()).or_default() += 1;
             }
         }))
     }
@@ -143,6 +145,10 @@ impl ManualStore for MemoryRows {
             };
             ids.iter().filter(marked).cloned().collect()
         }))
+    }
+
+    fn set_version<'a>(&'a self, user: &'a UserId) -> PortFuture<'a, u64> {
+        Box::pin(self.step(move |tables| tables.versions.get(user).copied().unwrap_or_default()))
     }
 
     fn claim<'a>(
@@ -198,6 +204,12 @@ impl IngestionStore for MemoryRows {
                 let state = if run.is_some() { JobState::Running } else { JobState::Queued };
                 tables.set_job(work, state);
             }
+        }))
+    }
+
+    fn manuals_changed<'a>(&'a self, user: &'a UserId) -> PortFuture<'a, ()> {
+        Box::pin(self.step(move |tables| {
+            *tables.versions.entry(user.clone()).or_default() += 1;
         }))
     }
 

@@ -25,6 +25,8 @@ pub struct ModelAnswer {
     pub text: String,
     /// What it used.
     pub tokens: TokenUse,
+    /// Whether the text is all that the model had to say, not cut off or filtered.
+    pub complete: bool,
 }
 
 /// The language model.

@@ -30,6 +30,8 @@ pub trait IngestionStore: Send + Sync + fmt::Debug {
         run: Option<&'a str>,
         now: OffsetDateTime,
     ) -> PortFuture<'a, ()>;
+    /// The index holds another set of the user's manuals than before: the set's version goes up.
+    fn manuals_changed<'a>(&'a self, user: &'a UserId) -> PortFuture<'a, ()>;
     /// Work away, job and manual at their final state; work that is away already is no error.
     fn finish<'a>(
         &'a self,

@@ -35,7 +35,7 @@ pub trait ManualStore: Send + Sync + fmt::Debug {
         limit: usize,
         after: Option<&'a str>,
     ) -> PortFuture<'a, Page<Manual>>;
-    /// Row away, mark and work item in, in one step; a row that is away already is no error.
+    /// Row away, mark and work item in, the set's version up, in one step; a row that is away already is no error.
     fn delete<'a>(&'a self, work: &'a Work, mark_until: i64) -> PortFuture<'a, ()>;
     /// Which of these manuals are marked as deleted; `now` in Unix seconds judges a mark's age, none takes any mark.
     fn deleted<'a>(
@@ -44,6 +44,9 @@ pub trait ManualStore: Send + Sync + fmt::Debug {
         ids: &'a [String],
         now: Option<i64>,
     ) -> PortFuture<'a, Vec<String>>;
+    /// The version of the user's set of manuals: it goes up with [`ManualStore::delete`] and with
+    /// [`IngestionStore::manuals_changed`](crate::ports::IngestionStore::manuals_changed); zero before the first change.
+    fn set_version<'a>(&'a self, user: &'a UserId) -> PortFuture<'a, u64>;
     /// Claims an idempotency key, or gives what it was claimed for.
     fn claim<'a>(
         &'a self,

@@ -5,6 +5,7 @@
 mod adapters;
 mod authentication;
 mod body_size;
+mod cache;
 mod contract;
 mod manual_adapters;
 mod manuals;

@@ -203,6 +203,8 @@ pub(crate) fn environment(changes: &[(&str, &str)]) -> Environment {
         ("DATA_SOURCE_ID", "DS12345678"),
         ("TEXT_MODEL_ID", "anthropic.claude-3-haiku-20240307-v1:0"),
         ("HMAC_KEY_SECRET_ID", "hmac"),
+        // The same question twice is a second call, but where a test is about the memory of answers.
+        ("CACHE_TTL_S", "0"),
     ];
     let pairs = fixed.iter().chain(changes);
     pairs.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<BTreeMap<_, _>>()

@@ -100,7 +100,7 @@ fn shape(answered: Answered, request_id: String) -> QueryAnswer {
         sources: answered.cited.sources.into_iter().map(source).collect(),
         context_used: answered.context_used,
         context_found: answered.cited.found,
-        cache_status: "miss",
+        cache_status: if answered.from_cache { "hit" } else { "miss" },
         usage: answered.usage.into(),
         cost: CostAnswer {
             request_id: request_id.clone(),
