@@ -30,7 +30,7 @@ users = 4
 manuals = ["router"]
 max_in_flight = 100
 timeout_ms = 28000
-cache_hits = { min_permille = 0, max_permille = 0 }
+cache_hits = { min_permille = 0, max_permille = 1000 }
 objectives = { "dropped" = "share dropped <= 0%" }
 "#;
 
