@@ -7,11 +7,13 @@ mod cors;
 mod envelope;
 mod error;
 mod extract;
+mod openapi;
 mod router;
 mod routes;
 mod signed;
 mod source;
 
 pub use error::{ApiError, ErrorCode};
+pub use openapi::document;
 pub use router::router;
 pub use source::Peer;

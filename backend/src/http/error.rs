@@ -6,6 +6,7 @@ use std::error::Error;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::app::error::AppError;
 use crate::auth::jwks::KeyError;
@@ -14,6 +15,7 @@ use crate::auth::signature::SignatureError;
 use crate::context;
 use crate::defects::{self, Defect};
 use crate::domain::quota::Period;
+use crate::http::openapi::schemas;
 use crate::logging::chain;
 use crate::ports::{Dependency, PortError, PortErrorKind};
 
@@ -75,21 +77,40 @@ pub struct ErrorCode(pub &'static str);
 
 /// What a client is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Told {
-    status: StatusCode,
-    code: &'static str,
-    sentence: &'static str,
+pub(super) struct Told {
+    pub(super) status: StatusCode,
+    pub(super) code: &'static str,
+    pub(super) sentence: &'static str,
     retry_after_s: Option<u64>,
 }
 
-#[derive(Debug, Serialize)]
-struct ErrorBody<'a> {
+/// Everything that is not a success.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ErrorBody<'a> {
+    /// A sentence for a person.
     error: &'a str,
+    /// What it is, for a program; it never changes.
     code: &'a str,
+    /// As in `X-Request-Id`.
+    #[schema(schema_with = schemas::uuid)]
     request_id: &'a str,
+    /// Whether the same call may succeed later.
     retryable: bool,
+    /// Seconds, as in `Retry-After`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1)]
     retry_after: Option<u64>,
+}
+
+/// The body for what is told.
+pub(super) fn error_body<'a>(told: &Told, error: &'a str, request_id: &'a str) -> ErrorBody<'a> {
+    ErrorBody {
+        error,
+        code: told.code,
+        request_id,
+        retryable: told.retry_after_s.is_some() || told.status == StatusCode::GATEWAY_TIMEOUT,
+        retry_after: told.retry_after_s,
+    }
 }
 
 impl From<AppError> for ApiError {
@@ -111,13 +132,7 @@ impl IntoResponse for ApiError {
         }
         let request_id = context::request_id();
         let sentence = sentence(&told, &self);
-        let body = ErrorBody {
-            error: &sentence,
-            code: told.code,
-            request_id: &request_id,
-            retryable: told.retry_after_s.is_some() || told.status == StatusCode::GATEWAY_TIMEOUT,
-            retry_after: told.retry_after_s,
-        };
+        let body = error_body(&told, &sentence, &request_id);
         let json = serde_json::to_vec(&body).unwrap_or_default();
         let content_type = HeaderValue::from_static("application/json");
         let mut response =
@@ -147,7 +162,7 @@ const fn told(status: StatusCode, code: &'static str, sentence: &'static str) ->
     Told { status, code, sentence, retry_after_s: None }
 }
 
-fn tell(error: &ApiError) -> Told {
+pub(super) fn tell(error: &ApiError) -> Told {
     match error {
         ApiError::NoSuchRoute => {
             told(StatusCode::NOT_FOUND, "no_such_route", "There is nothing at this address.")

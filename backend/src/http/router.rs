@@ -3,7 +3,8 @@
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{delete, get, post};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use crate::http::authenticate::authenticate;
 use crate::http::body::limit_size;
@@ -36,10 +37,7 @@ use crate::state::App;
 pub fn router(app: App) -> Router {
     let limited =
         Router::new().merge(protected(&app)).fallback(no_such_route).layer(from_fn(limit_size));
-    Router::new()
-        .route("/health", get(health::health))
-        .route("/health/deep", get(health::deep))
-        .route("/version", get(health::version))
+    Router::from(open())
         .merge(limited)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(app.clone(), source_address))
@@ -50,20 +48,39 @@ pub fn router(app: App) -> Router {
 
 /// What needs a user: a token, and for what changes state a signature too.
 fn protected(app: &App) -> Router<App> {
-    let signed = Router::new()
-        .route("/api/manuals/upload", post(manuals::upload))
-        .route("/api/manuals/{id}", delete(manuals::delete))
-        .route_layer(from_fn_with_state(app.clone(), verify_signature));
-    Router::new()
-        .route("/api/query", post(query::query))
-        .route("/api/manuals", get(manuals::list))
-        .route("/api/manuals/{id}", get(manuals::get))
-        .route("/api/user/usage", get(user::usage))
-        .route("/api/user/quota", get(user::quota))
-        .route("/api/ingestion/status", get(ingestion::status))
-        .route("/api/ingestion/job/{id}", get(ingestion::job))
-        .merge(signed)
-        .route_layer(from_fn_with_state(app.clone(), authenticate))
+    let signed = signed().route_layer(from_fn_with_state(app.clone(), verify_signature));
+    let routes = reading().merge(signed);
+    Router::from(routes.route_layer(from_fn_with_state(app.clone(), authenticate)))
+}
+
+/// Every route and what its handler says of itself; `routes!` takes no handler that says nothing.
+pub(super) fn documented() -> OpenApiRouter<App> {
+    open().merge(reading()).merge(signed())
+}
+
+/// Needs no user.
+fn open() -> OpenApiRouter<App> {
+    OpenApiRouter::default()
+        .routes(routes!(health::health))
+        .routes(routes!(health::deep))
+        .routes(routes!(health::version))
+}
+
+/// Needs a token.
+fn reading() -> OpenApiRouter<App> {
+    OpenApiRouter::default()
+        .routes(routes!(query::query))
+        .routes(routes!(manuals::list))
+        .routes(routes!(manuals::get))
+        .routes(routes!(user::usage))
+        .routes(routes!(user::quota))
+        .routes(routes!(ingestion::status))
+        .routes(routes!(ingestion::job))
+}
+
+/// Changes state: needs a token and a signature.
+fn signed() -> OpenApiRouter<App> {
+    OpenApiRouter::default().routes(routes!(manuals::upload)).routes(routes!(manuals::delete))
 }
 
 async fn no_such_route(_request: Request) -> ApiError {

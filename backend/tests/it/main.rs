@@ -9,6 +9,7 @@ mod cache;
 mod contract;
 mod manual_adapters;
 mod manuals;
+mod openapi;
 mod pdf;
 mod process;
 mod query;

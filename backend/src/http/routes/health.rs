@@ -6,54 +6,96 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::app::health::{self, Health};
 use crate::defects;
+use crate::http::openapi::causes::Deadline;
+use crate::http::openapi::fails::Fails;
+use crate::http::openapi::schemas;
 use crate::state::App;
 use crate::{COMMIT, VERSION};
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(examples(json!({ "status": "ok", "version": "0.1.0", "stage": "production" })))]
 pub(in crate::http) struct HealthAnswer {
+    #[schema(pattern = "^ok$")]
     status: &'static str,
     version: &'static str,
+    #[schema(schema_with = schemas::stage)]
     stage: &'static str,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(examples(json!({
+    "version": "0.1.0", "git_commit": "4bf92f3577b34da6a3ce929d0e0e473600f067aa", "api": "v1",
+})))]
 pub(in crate::http) struct VersionAnswer {
     version: &'static str,
+    /// The commit this was built from, with `-dirty` when tracked files differed.
     git_commit: &'static str,
+    #[schema(pattern = "^v1$")]
     api: &'static str,
+    /// Seeded defects that are on: only in builds that can have them, which are never deployed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     defects: Option<Vec<&'static str>>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(examples(json!({
+    "status": "degraded",
+    "checks": [
+        { "name": "store", "status": "ok", "latency_ms": 4 },
+        { "name": "files", "status": "down", "latency_ms": 2000 },
+    ],
+})))]
 struct DeepAnswer {
+    #[schema(schema_with = schemas::health)]
     status: &'static str,
     checks: Vec<CheckAnswer>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     test_hooks: Option<TestHooksAnswer>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct CheckAnswer {
     name: &'static str,
+    #[schema(schema_with = schemas::check)]
     status: &'static str,
     latency_ms: u64,
 }
 
-#[derive(Debug, Serialize)]
+/// Hooks for tests that are in use: never on a deployed stage.
+#[derive(Debug, Serialize, ToSchema)]
 struct TestHooksAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     clock_offset_ms: Option<i64>,
     egress_pinned: bool,
 }
 
+/// Whether the service is there
+///
+/// Needs no dependency, and answers within 50 ms.
+#[utoipa::path(
+    get,
+    path = "/health",
+    tag = "service",
+    responses((status = 200, description = "It is.", body = HealthAnswer)),
+)]
 pub(in crate::http) async fn health(State(app): State<App>) -> Json<HealthAnswer> {
     Json(HealthAnswer { status: "ok", version: VERSION, stage: app.config.stage.as_str() })
 }
 
+/// What the service is
+#[utoipa::path(
+    get,
+    path = "/version",
+    tag = "service",
+    responses((status = 200, description = "The build.", body = VersionAnswer)),
+)]
 pub(in crate::http) async fn version() -> Json<VersionAnswer> {
     Json(VersionAnswer {
         version: VERSION,
@@ -63,6 +105,20 @@ pub(in crate::http) async fn version() -> Json<VersionAnswer> {
     })
 }
 
+/// How the dependencies are
+///
+/// Each check is bounded to 2 s.
+#[utoipa::path(
+    get,
+    path = "/health/deep",
+    operation_id = "deep_health",
+    tag = "service",
+    responses(
+        (status = 200, description = "All that a question needs is there.", body = DeepAnswer),
+        Fails<(Deadline,)>,
+        (status = 503, description = "No question can be answered.", body = DeepAnswer),
+    ),
+)]
 pub(in crate::http) async fn deep(State(app): State<App>) -> Response {
     let (health, checks) = health::deep(&app).await;
     let (status, word) = match health {

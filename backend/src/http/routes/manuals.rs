@@ -6,6 +6,7 @@ use axum::extract::{Path, Query, State};
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::app::caller::Caller;
 use crate::app::error::{AppError, InputError};
@@ -16,54 +17,135 @@ use crate::app::upload::{self, UploadCommand};
 use crate::domain::manual::Manual;
 use crate::http::error::ApiError;
 use crate::http::extract::JsonBody;
+use crate::http::openapi::causes::{
+    Absent, Files, IdempotencyKey, JsonBody as JsonText, ManualFile, PageParameters, Reader,
+    Signed, SignedIn, Store,
+};
+use crate::http::openapi::fails::Fails;
+use crate::http::openapi::schemas::{self, PathId};
 use crate::state::App;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(examples(json!({
+    "filename": "kettle.md", "content_type": "text/markdown", "file_data": "IyBLZXR0bGUKSG9sZCB0aGUgYnV0dG9uLgo=",
+})))]
 pub(in crate::http) struct UploadBody {
+    /// Trimmed; it is what sources are called by.
+    #[schema(schema_with = schemas::file_name)]
     filename: String,
+    /// Must be what the bytes are.
+    #[schema(schema_with = schemas::manual_type)]
     content_type: String,
+    /// At most 4 500 000 bytes before encoding.
+    #[schema(schema_with = schemas::manual_data)]
     file_data: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(examples(json!({
+    "manual_id": "5f2c1e0a-8d1e-4f6a-9b7c-1234567890ab",
+    "name": "kettle.md",
+    "size": 26,
+    "sha256": "9d4b1d8dd5f3b8f1cf3e4a9f3f8a1f77f0f0b0f1a2c3d4e5f60718293a4b5c6d",
+    "status": "processing",
+    "ingestion_job_id": "7a1d3c52-0d0f-4b43-9c55-3f8f0e5b7f02",
+})))]
 pub(in crate::http) struct UploadAnswer {
+    #[schema(schema_with = schemas::uuid)]
     manual_id: String,
     name: String,
+    /// Bytes.
     size: u64,
+    #[schema(schema_with = schemas::sha256)]
     sha256: String,
+    #[schema(pattern = "^processing$")]
     status: &'static str,
+    #[schema(schema_with = schemas::uuid)]
     ingestion_job_id: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(examples(json!({
+    "id": "5f2c1e0a-8d1e-4f6a-9b7c-1234567890ab",
+    "name": "kettle.md",
+    "upload_date": "2026-03-02T09:30:00Z",
+    "size": 26,
+    "pages": 1,
+    "status": "ready",
+    "sha256": "9d4b1d8dd5f3b8f1cf3e4a9f3f8a1f77f0f0b0f1a2c3d4e5f60718293a4b5c6d",
+    "download_url": "https://manuals.s3.eu-west-1.amazonaws.com/kettle.md",
+})))]
 pub(in crate::http) struct ManualAnswer {
+    #[schema(schema_with = schemas::uuid)]
     id: String,
     name: String,
+    #[schema(format = DateTime)]
     upload_date: String,
+    /// Bytes.
     size: u64,
+    /// Of a PDF; text is one page.
     pages: u32,
+    /// Whether questions can be answered from it.
+    #[schema(schema_with = schemas::manual_status)]
     status: &'static str,
+    /// Only where one manual is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schemas::sha256)]
     sha256: Option<String>,
+    /// Only where one manual is asked for; good for 15 minutes.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = schemas::uri)]
     download_url: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(examples(json!({
+    "manuals": [{
+        "id": "5f2c1e0a-8d1e-4f6a-9b7c-1234567890ab", "name": "kettle.md",
+        "upload_date": "2026-03-02T09:30:00Z", "size": 26, "pages": 1, "status": "ready",
+    }],
+    "count": 1,
+})))]
 pub(in crate::http) struct ListAnswer {
     manuals: Vec<ManualAnswer>,
     count: usize,
+    /// There are more: pass this as `cursor`.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     next_cursor: Option<String>,
 }
 
 /// `?limit=&cursor=`
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(in crate::http) struct PageQuery {
+    /// The most rows of the page.
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 50, nullable = false, example = 20)]
     limit: Option<String>,
+    /// `next_cursor` of the page before.
+    #[param(nullable = false, pattern = "^[A-Za-z0-9_-]{48}$")]
     cursor: Option<String>,
 }
 
+/// Takes a manual of up to 4.5 MB
+///
+/// The file is stored and read before the answer; it can be asked about once its ingestion job is complete.
+#[utoipa::path(
+    post,
+    path = "/api/manuals/upload",
+    operation_id = "upload_manual",
+    tag = "manuals",
+    params((
+        "Idempotency-Key" = Option<String>, Header, description = "The same key and body give the same manual, once.",
+        nullable = false, pattern = "^[!-~]{1,128}$", example = "9b2d7c1e-kettle",
+    )),
+    request_body = UploadBody,
+    responses(
+        (status = 201, description = "Stored.", body = UploadAnswer),
+        Fails<(SignedIn, Signed, JsonText, ManualFile, IdempotencyKey, Reader, Files, Store)>,
+    ),
+    security(("token" = [], "timestamp" = [], "signature" = [])),
+)]
 pub(in crate::http) async fn upload(
     State(app): State<App>,
     caller: Caller,
@@ -80,6 +162,19 @@ pub(in crate::http) async fn upload(
     Ok((StatusCode::CREATED, Json(taken_in(uploaded))))
 }
 
+/// The caller's manuals, page by page
+#[utoipa::path(
+    get,
+    path = "/api/manuals",
+    operation_id = "list_manuals",
+    tag = "manuals",
+    params(PageQuery),
+    responses(
+        (status = 200, description = "A page.", body = ListAnswer),
+        Fails<(SignedIn, PageParameters, Store)>,
+    ),
+    security(("token" = [])),
+)]
 pub(in crate::http) async fn list(
     State(app): State<App>,
     caller: Caller,
@@ -91,6 +186,19 @@ pub(in crate::http) async fn list(
     Ok(Json(ListAnswer { count: manuals.len(), manuals, next_cursor }))
 }
 
+/// One manual and a URL to download it
+#[utoipa::path(
+    get,
+    path = "/api/manuals/{id}",
+    operation_id = "get_manual",
+    tag = "manuals",
+    params(PathId),
+    responses(
+        (status = 200, description = "The manual.", body = ManualAnswer),
+        Fails<(SignedIn, Absent, Files, Store)>,
+    ),
+    security(("token" = [])),
+)]
 pub(in crate::http) async fn get(
     State(app): State<App>,
     caller: Caller,
@@ -100,6 +208,21 @@ pub(in crate::http) async fn get(
     Ok(Json(shape(manual, Some(url))))
 }
 
+/// Removes a manual everywhere
+///
+/// Object, sidecar, row and index entries. Deleting again is 204 too.
+#[utoipa::path(
+    delete,
+    path = "/api/manuals/{id}",
+    operation_id = "delete_manual",
+    tag = "manuals",
+    params(PathId),
+    responses(
+        (status = 204, description = "It is gone."),
+        Fails<(SignedIn, Signed, Absent, Files, Store)>,
+    ),
+    security(("token" = [], "timestamp" = [], "signature" = [])),
+)]
 pub(in crate::http) async fn delete(
     State(app): State<App>,
     caller: Caller,
