@@ -15,3 +15,4 @@ mod jwks;
 mod s3_manuals;
 mod secret;
 mod trace;
+mod transcribe;

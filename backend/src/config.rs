@@ -73,6 +73,8 @@ pub struct Config {
     pub bind_address: SocketAddr,
     /// `DAILY_QUOTA`, `MONTHLY_QUOTA`
     pub quota: QuotaLimits,
+    /// `TRANSCRIBE_LANGUAGE`, `VOICE_CONCURRENCY`
+    pub voice: Voice,
     /// `RATE_LIMIT_REQUESTS`, `RATE_LIMIT_WINDOW_S`
     pub rate_limit: RateLimit,
     /// `REQUEST_DEADLINE_MS`: longer than 28 s is refused, API Gateway gives up after 29 s.
@@ -120,6 +122,16 @@ pub enum SignatureForms {
     Current,
     /// The older one, over timestamp and body, too.
     CurrentAndLegacy,
+}
+
+/// How spoken questions are taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Voice {
+    /// `TRANSCRIBE_LANGUAGE`: what is spoken.
+    pub language: String,
+    /// `VOICE_CONCURRENCY`: how many recordings one process works on at once. More of them wait a moment and are then
+    /// refused, so that typed questions always find room.
+    pub concurrency: usize,
 }
 
 /// How many requests in which time.
@@ -210,6 +222,7 @@ impl Config {
                 daily: read.number("DAILY_QUOTA", 1..=1_000_000, 50),
                 monthly: read.number("MONTHLY_QUOTA", 1..=10_000_000, 1000),
             },
+            voice: voice(&mut read),
             rate_limit: RateLimit {
                 requests: read.number("RATE_LIMIT_REQUESTS", 1..=100_000, 60),
                 window: Duration::from_secs(read.number("RATE_LIMIT_WINDOW_S", 1..=3600, 60)),
@@ -263,6 +276,16 @@ fn tables(read: &mut Reader<'_>) -> Tables {
     }
 }
 
+fn voice(read: &mut Reader<'_>) -> Voice {
+    let expected = "a language of Amazon Transcribe such as en-US";
+    Voice {
+        language: read
+            .optional("TRANSCRIBE_LANGUAGE", expected, parse_language)
+            .unwrap_or_else(|| "en-US".to_owned()),
+        concurrency: read.number("VOICE_CONCURRENCY", 1..=1000, 8),
+    }
+}
+
 /// Test hooks change what time it is and where connections go, so only `STAGE=local` may have them.
 fn test_hooks(read: &mut Reader<'_>, stage: Option<Stage>) -> TestHooks {
     let clock_file = read.optional("TEST_CLOCK_FILE", "a file with a whole number of ms", |path| {
@@ -303,6 +326,15 @@ fn parse_jwks_url(text: &str) -> Option<Url> {
 fn parse_legacy(text: &str) -> Option<SignatureForms> {
     let legacy: bool = text.parse().ok()?;
     Some(if legacy { SignatureForms::CurrentAndLegacy } else { SignatureForms::Current })
+}
+
+/// Two or three letters, and the two of a country.
+fn parse_language(text: &str) -> Option<String> {
+    let (language, country) = text.split_once('-')?;
+    let lower =
+        (2..=3).contains(&language.len()) && language.bytes().all(|b| b.is_ascii_lowercase());
+    let upper = country.len() == 2 && country.bytes().all(|b| b.is_ascii_uppercase());
+    (lower && upper).then(|| text.to_owned())
 }
 
 fn parse_redis_url(text: &str) -> Option<Url> {

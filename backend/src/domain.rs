@@ -1,5 +1,6 @@
 //! Entities and rules: pure values and functions, no I/O, no axum, no AWS.
 
+pub mod audio;
 pub mod cached;
 pub mod cidr;
 pub mod cost;

@@ -11,7 +11,9 @@ use crate::state::Ports;
 pub mod answers;
 pub mod outside;
 pub mod quota;
+pub mod recordings;
 pub mod rows;
+pub mod speech;
 
 use answers::MemoryAnswers;
 use outside::{
@@ -20,6 +22,7 @@ use outside::{
 };
 use quota::MemoryQuota;
 use rows::MemoryRows;
+use speech::MemoryTranscriber;
 
 /// All ports of one world; keep it to look at what the application did.
 #[derive(Debug, Default)]
@@ -30,6 +33,8 @@ pub struct MemoryWorld {
     pub rows: Arc<MemoryRows>,
     /// Objects.
     pub files: Arc<MemoryFiles>,
+    /// Speech to text, and the bucket of recordings and transcripts.
+    pub transcriber: Arc<MemoryTranscriber>,
     /// Reading of what was uploaded.
     pub documents: Arc<MemoryDocuments>,
     /// Retrieval: what was put in is what is found.
@@ -55,6 +60,8 @@ impl MemoryWorld {
             ingestion: self.rows.clone(),
             replay: self.rows.clone(),
             files: self.files.clone(),
+            audio: self.transcriber.audio.clone(),
+            transcriber: self.transcriber.clone(),
             documents: self.documents.clone(),
             search: self.search.clone(),
             model: self.model.clone(),

@@ -10,6 +10,7 @@ mod files;
 mod ingestion;
 mod manuals;
 mod quota;
+mod speech;
 
 pub use answering::{Model, ModelAnswer, Search};
 pub use auth::{JwksSource, PublicKey, ReplayStore, SecretSource};
@@ -18,6 +19,7 @@ pub use files::{DocumentReader, FileStore};
 pub use ingestion::{Indexer, IngestionStore, Started};
 pub use manuals::{Claim, IdempotencyRecord, Inserted, ManualStore, Page};
 pub use quota::{QuotaStore, Reserved, Settled};
+pub use speech::{DeletedJob, SpeechJob, Transcriber, Transcription};
 
 /// What a port's call gives.
 pub type PortFuture<'a, T> = BoxFuture<'a, Result<T, PortError>>;
@@ -41,6 +43,8 @@ pub enum Dependency {
     Identity,
     /// The process that reads documents.
     Reader,
+    /// Speech to text.
+    Transcriber,
 }
 
 /// Why a dependency did not do it.

@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::ports::{
     AnswerCache, DocumentReader, FileStore, Indexer, IngestionStore, JwksSource, ManualStore,
-    Model, QuotaStore, ReplayStore, Search, SecretSource,
+    Model, QuotaStore, ReplayStore, Search, SecretSource, Transcriber,
 };
 
 /// The adapters behind the ports.
@@ -28,6 +28,10 @@ pub struct Ports {
     pub replay: Arc<dyn ReplayStore>,
     /// Objects.
     pub files: Arc<dyn FileStore>,
+    /// Recordings and transcripts, for as long as a request needs them.
+    pub audio: Arc<dyn FileStore>,
+    /// Speech to text.
+    pub transcriber: Arc<dyn Transcriber>,
     /// Reading of what was uploaded.
     pub documents: Arc<dyn DocumentReader>,
     /// Retrieval.

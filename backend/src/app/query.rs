@@ -12,7 +12,7 @@ use crate::defects::{self, Defect};
 use crate::domain::cost::{self, CostLine, TokenUse};
 use crate::domain::prompt::{self, Cited, NOT_IN_MANUALS, Passage};
 use crate::domain::question::Question;
-use crate::domain::quota::{Charge, UsageSnapshot, day_of};
+use crate::domain::quota::{Charge, Operation, UsageSnapshot, day_of};
 use crate::state::App;
 
 mod remembered;
@@ -68,7 +68,8 @@ pub async fn answer(app: &App, caller: &Caller, question: Question) -> AppResult
     };
     match worked {
         Ok(worked) => {
-            let charge = Charge { cost: cost::total(&worked.answered.cost) };
+            let cost = cost::total(&worked.answered.cost);
+            let charge = Charge { operation: Operation::Query, cost };
             held.keep(charge, caller.deadline).await?;
             if worked.to_remember {
                 memory.keep(app, &worked.answered).await;

@@ -21,13 +21,14 @@ use crate::aws::jwks::HttpJwks;
 use crate::aws::s3_manuals::S3Manuals;
 use crate::aws::secret::SecretsManager;
 use crate::aws::trace::TraceHeaders;
+use crate::aws::transcribe::Transcribe;
 use crate::config::Config;
 use crate::pdf_reader::PdfReader;
 use crate::state::Ports;
 
 const CONNECT: Duration = Duration::from_secs(1);
 
-/// `DynamoDB`, S3, Secrets Manager, ingestion: one attempt and a whole operation.
+/// `DynamoDB`, S3, Secrets Manager, Transcribe, ingestion: one attempt and a whole operation.
 const STORES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(8));
 
 /// Retrieve.
@@ -71,12 +72,19 @@ pub fn ports(sdk: &SdkConfig, config: &Config) -> Ports {
     let index = aws_sdk_bedrockagent::config::Builder::from(sdk).interceptor(TraceHeaders).build();
     let secrets =
         aws_sdk_secretsmanager::config::Builder::from(sdk).interceptor(TraceHeaders).build();
+    let speech = aws_sdk_transcribe::config::Builder::from(sdk).interceptor(TraceHeaders).build();
     Ports {
         quota: Arc::new(DynamoQuota::new(table(&config.tables.usage))),
         manuals: Arc::new(DynamoManuals::new(table(&config.tables.manuals))),
         ingestion: Arc::new(DynamoIngestion::new(table(&config.tables.manuals))),
         replay: Arc::new(DynamoReplay::new(table(&config.tables.rate_limit))),
-        files: Arc::new(S3Manuals::new(s3, &config.buckets.manuals)),
+        files: Arc::new(S3Manuals::new(s3.clone(), &config.buckets.manuals)),
+        audio: Arc::new(S3Manuals::new(s3, &config.buckets.audio)),
+        transcriber: Arc::new(Transcribe::new(
+            aws_sdk_transcribe::Client::from_conf(speech),
+            &config.buckets.audio,
+            &config.voice.language,
+        )),
         documents: Arc::new(PdfReader::of_this_program()),
         search: Arc::new(BedrockSearch::new(
             aws_sdk_bedrockagentruntime::Client::from_conf(search),

@@ -20,7 +20,7 @@ use crate::aws::dynamo::{
 use crate::context::dependency;
 use crate::defects::{self, Defect};
 use crate::domain::quota::{
-    Charge, Period, QuotaLimits, Reservation, UsageDay, UsageSnapshot, month_of,
+    Charge, Operation, Period, QuotaLimits, Reservation, UsageDay, UsageSnapshot, month_of,
 };
 use crate::domain::user::UserId;
 use crate::ports::{
@@ -35,7 +35,6 @@ const RECEIPT_KEPT_S: i64 = 15 * 60;
 
 const USED: (&str, &str) = ("#used", "used");
 const PURGE_AT: (&str, &str) = ("#purge_at", "purge_at");
-const QUERIES: (&str, &str) = ("#queries", "queries");
 const COST: (&str, &str) = ("#cost", "cost");
 
 /// The counters in `DynamoDB`.
@@ -203,9 +202,9 @@ impl QuotaStore for DynamoQuota {
         Box::pin(async move {
             let pk = user_pk(&held.user);
             let booked = Change {
-                update: "ADD #queries :one, #cost :cost",
+                update: "ADD #answered :one, #cost :cost",
                 condition: None,
-                names: &[QUERIES, COST],
+                names: &[answered(charge.operation), COST],
                 values: vec![(":one", number(1)), (":cost", number(charge.cost))],
             };
             let writes = vec![
@@ -232,9 +231,9 @@ impl QuotaStore for DynamoQuota {
         Box::pin(async move {
             let pk = user_pk(&held.user);
             let undone = Change {
-                update: "ADD #used :minus_one, #queries :minus_one, #cost :minus_cost",
+                update: "ADD #used :minus_one, #answered :minus_one, #cost :minus_cost",
                 condition: Some("#used >= :one"),
-                names: &[USED, QUERIES, COST],
+                names: &[USED, answered(charge.operation), COST],
                 values: vec![
                     (":one", number(1)),
                     (":minus_one", number(-1)),
@@ -278,6 +277,14 @@ impl QuotaStore for DynamoQuota {
 
     fn probe(&self) -> PortFuture<'_, ()> {
         Box::pin(async move { self.table.get("HEALTH", "HEALTH").await.map(drop) })
+    }
+}
+
+/// The day's figure that a call of this kind counts in.
+const fn answered(operation: Operation) -> (&'static str, &'static str) {
+    match operation {
+        Operation::Query => ("#answered", "queries"),
+        Operation::Transcribe => ("#answered", "transcriptions"),
     }
 }
 

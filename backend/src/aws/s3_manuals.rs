@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 
 use crate::aws::error::{other, port_error};
 use crate::context::dependency;
-use crate::ports::{Dependency, FileStore, PortErrorKind, PortFuture};
+use crate::ports::{Dependency, FileStore, PortError, PortErrorKind, PortFuture};
 
 /// One bucket.
 #[derive(Debug)]
@@ -42,6 +42,27 @@ impl FileStore for S3Manuals {
                 .body(ByteStream::from(bytes));
             let put = Box::pin(dependency(call.send())).await;
             put.map(drop).map_err(|error| port_error(Dependency::Files, "PutObject", error))
+        })
+    }
+
+    fn get<'a>(&'a self, key: &'a str, bytes_max: usize) -> PortFuture<'a, Bytes> {
+        Box::pin(async move {
+            let call = self.client.get_object().bucket(&self.bucket).key(key);
+            let got = dependency(call.send()).await;
+            let got = got.map_err(|error| port_error(Dependency::Files, "GetObject", error))?;
+            let mut body = got.body;
+            let mut bytes = Vec::new();
+            while let Some(part) = dependency(body.next()).await {
+                let part = part.map_err(|error| {
+                    other(Dependency::Files, "GetObject", PortErrorKind::Unavailable, error)
+                })?;
+                bytes.extend_from_slice(&part);
+                if bytes.len() > bytes_max {
+                    let kind = PortErrorKind::Corrupt;
+                    return Err(PortError::new(Dependency::Files, "GetObject", kind));
+                }
+            }
+            Ok(Bytes::from(bytes))
         })
     }
 

@@ -123,3 +123,19 @@ fn keys_may_be_fetched_in_the_clear_only_from_this_machine() {
         assert!(with(&[("JWKS_URL", url)]).is_err(), "{url}");
     }
 }
+
+#[test]
+fn the_spoken_language_has_the_shape_of_one() {
+    let voice = |text| with(&[("TRANSCRIBE_LANGUAGE", text)]).map(|config| config.voice);
+    let english = Voice { language: "en-US".to_owned(), concurrency: 8 };
+    assert_eq!(with(&[]).unwrap().voice, english);
+    assert_eq!(voice("ckb-IQ").unwrap().language, "ckb-IQ");
+    for bad in ["en", "english", "EN-us", "en-US,de-DE", "en_US"] {
+        let problems = voice(bad).unwrap_err();
+        assert!(
+            problems[0].starts_with("TRANSCRIBE_LANGUAGE: expected a language"),
+            "{problems:?}"
+        );
+    }
+    assert!(with(&[("VOICE_CONCURRENCY", "0")]).is_err());
+}

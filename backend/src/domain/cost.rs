@@ -1,5 +1,7 @@
 //! What a call costs, in decimal US dollars, from one dated table of prices. Nothing here is a float.
 
+use std::time::Duration;
+
 use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -22,6 +24,13 @@ const PRICES_CENTS_PER_MILLION: &[(&str, i64, i64)] = &[
     ("nova-lite", 6, 24),
     ("nova-pro", 80, 320),
 ];
+
+/// Price of a minute of standard batch transcription, in hundredths of a US cent: the first and dearest tier of the list
+/// for us-east-1, for Amazon Transcribe is priced the same in the regions that we know of.
+const TRANSCRIPTION_PER_MINUTE: i64 = 240;
+
+/// Amazon Transcribe bills by the second, but no request for less than this.
+const TRANSCRIPTION_SECONDS_MIN: u64 = 15;
 
 /// A model that is not in the table is priced like the dearest one: a cost is never understated.
 const DEAREST: (i64, i64) = (1500, 7500);
@@ -69,6 +78,20 @@ pub fn of_tokens(model_id: &str, tokens: TokenUse) -> Vec<CostLine> {
     ]
 }
 
+/// The line for one transcription of a recording.
+pub fn of_transcription(length: Duration) -> CostLine {
+    let begun = u64::from(length.subsec_nanos() > 0);
+    let quantity = length.as_secs().saturating_add(begun).max(TRANSCRIPTION_SECONDS_MIN);
+    let per_minute = Decimal::new(TRANSCRIPTION_PER_MINUTE, 4);
+    CostLine {
+        service: "transcribe",
+        operation: "transcription",
+        cost: (Decimal::from(quantity) * per_minute / Decimal::from(60)).normalize(),
+        unit: "second",
+        quantity,
+    }
+}
+
 /// The sum of the lines.
 pub fn total(lines: &[CostLine]) -> Decimal {
     lines.iter().map(|line| line.cost).sum::<Decimal>().normalize()
@@ -105,6 +128,16 @@ mod tests {
         let cost = |model: &str, output| total(&of_tokens(model, TokenUse { input: 9, output }));
         assert!(cost("anthropic.claude-3-haiku", 2) > cost("anthropic.claude-3-haiku", 1));
         assert!(cost("somebody.else-v1", 1) > cost("anthropic.claude-3-haiku", 1));
+    }
+
+    #[test]
+    fn seconds_of_speech_are_priced_from_fifteen_on() {
+        let line = |ms| of_transcription(Duration::from_millis(ms));
+        let figures = |ms| (line(ms).quantity, line(ms).cost.to_string());
+        assert_eq!(figures(500), (15, "0.006".to_owned()));
+        assert_eq!(figures(15_000), (15, "0.006".to_owned()));
+        assert_eq!(figures(15_001), (16, "0.0064".to_owned()));
+        assert_eq!(figures(60_000), (60, "0.024".to_owned()));
     }
 
     #[test]

@@ -38,9 +38,30 @@ pub struct Reservation {
     pub expires_at: i64,
 }
 
+/// What was called; both kinds are taken from the same counters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// A question, typed or spoken.
+    Query,
+    /// A transcription alone.
+    Transcribe,
+}
+
+impl Operation {
+    /// The name in a cost.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Query => "query",
+            Self::Transcribe => "transcribe",
+        }
+    }
+}
+
 /// What an answered call adds to its day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Charge {
+    /// Which of the day's figures it counts in.
+    pub operation: Operation,
     /// US dollars.
     pub cost: Decimal,
 }

@@ -7,15 +7,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use time::OffsetDateTime;
 
-use super::{Switch, locked};
+use super::{Switch, failure, locked};
 use crate::domain::cost::TokenUse;
 use crate::domain::document::{DocumentType, NotADocument};
 use crate::domain::ingestion::IndexRun;
 use crate::domain::prompt::Passage;
 use crate::domain::user::UserId;
 use crate::ports::{
-    Dependency, DocumentReader, FileStore, Indexer, JwksSource, Model, ModelAnswer, PortFuture,
-    PublicKey, Search, SecretSource, Started,
+    Dependency, DocumentReader, FileStore, Indexer, JwksSource, Model, ModelAnswer, PortErrorKind,
+    PortFuture, PublicKey, Search, SecretSource, Started,
 };
 
 /// Objects.
@@ -27,6 +27,11 @@ pub struct MemoryFiles {
 }
 
 impl MemoryFiles {
+    /// Puts an object there that no call of ours wrote.
+    pub fn hold(&self, key: &str, bytes: Bytes) {
+        locked(&self.objects).insert(key.to_owned(), bytes);
+    }
+
     /// All objects by key.
     pub fn objects(&self) -> BTreeMap<String, Bytes> {
         locked(&self.objects).clone()
@@ -59,6 +64,18 @@ impl FileStore for MemoryFiles {
             self.trouble.before(Dependency::Files).await?;
             locked(&self.objects).insert(key.to_owned(), bytes);
             self.trouble.after(Dependency::Files).await
+        })
+    }
+
+    fn get<'a>(&'a self, key: &'a str, bytes_max: usize) -> PortFuture<'a, Bytes> {
+        Box::pin(async move {
+            self.trouble.before(Dependency::Files).await?;
+            let object = locked(&self.objects).get(key).cloned();
+            match object {
+                Some(object) if object.len() <= bytes_max => Ok(object),
+                Some(_) => Err(failure(Dependency::Files, PortErrorKind::Corrupt)),
+                None => Err(failure(Dependency::Files, PortErrorKind::Unavailable)),
+            }
         })
     }
 

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 
 use super::{Switch, locked};
 use crate::domain::quota::{
-    Charge, Period, QuotaLimits, Reservation, UsageDay, UsageSnapshot, month_of,
+    Charge, Operation, Period, QuotaLimits, Reservation, UsageDay, UsageSnapshot, month_of,
 };
 use crate::domain::user::UserId;
 use crate::ports::{Dependency, PortFuture, QuotaStore, Reserved, Settled};
@@ -33,7 +33,18 @@ struct Account {
 struct Day {
     used: u64,
     queries: u64,
+    transcriptions: u64,
     cost: Decimal,
+}
+
+impl Day {
+    /// The figure that a call of this kind counts in.
+    fn answered(&mut self, operation: Operation) -> &mut u64 {
+        match operation {
+            Operation::Query => &mut self.queries,
+            Operation::Transcribe => &mut self.transcriptions,
+        }
+    }
 }
 
 impl MemoryQuota {
@@ -99,7 +110,7 @@ impl QuotaStore for MemoryQuota {
             }
             account.receipts.insert(held.id.clone(), charge);
             let day = account.days.entry(held.day.clone()).or_default();
-            day.queries += 1;
+            *day.answered(charge.operation) += 1;
             day.cost += charge.cost;
             Settled::Now
         }))
@@ -122,7 +133,8 @@ impl QuotaStore for MemoryQuota {
             }
             account.count_down(held);
             let day = account.days.entry(held.day.clone()).or_default();
-            day.queries = day.queries.saturating_sub(1);
+            let answered = day.answered(charge.operation);
+            *answered = answered.saturating_sub(1);
             day.cost -= charge.cost;
             Settled::Now
         }))
@@ -143,7 +155,7 @@ impl QuotaStore for MemoryQuota {
                         date: date.clone(),
                         used: day.used,
                         queries: day.queries,
-                        transcriptions: 0,
+                        transcriptions: day.transcriptions,
                         cost: day.cost,
                     })
                     .collect(),

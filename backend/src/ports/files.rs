@@ -9,10 +9,12 @@ use time::OffsetDateTime;
 use crate::domain::document::{DocumentType, NotADocument};
 use crate::ports::PortFuture;
 
-/// Objects of manuals.
+/// Objects of one bucket.
 pub trait FileStore: Send + Sync + fmt::Debug {
     /// Writes an object; writing it again is no error.
     fn put<'a>(&'a self, key: &'a str, content_type: &'a str, bytes: Bytes) -> PortFuture<'a, ()>;
+    /// The object's bytes; one that is not there, or larger than `bytes_max`, is an error.
+    fn get<'a>(&'a self, key: &'a str, bytes_max: usize) -> PortFuture<'a, Bytes>;
     /// Removes an object; one that is away already is no error.
     fn delete<'a>(&'a self, key: &'a str) -> PortFuture<'a, ()>;
     /// A URL that reads the object from `start` on for `valid`; no call is made.

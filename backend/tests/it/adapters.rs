@@ -9,7 +9,7 @@ use backend::aws::clients;
 use backend::config::Config;
 use backend::context::RequestContext;
 use backend::domain::ingestion::IndexRun;
-use backend::domain::quota::{Charge, Period, QuotaLimits, Reservation};
+use backend::domain::quota::{Charge, Operation, Period, QuotaLimits, Reservation};
 use backend::domain::trace::TraceParent;
 use backend::domain::user::UserId;
 use backend::ports::{PortErrorKind, Reserved, Settled, Started};
@@ -97,7 +97,7 @@ async fn a_reservation_is_one_transaction_with_conditions_and_a_token() {
     let ports = ports(&server).await;
     let limits = QuotaLimits { daily: 5, monthly: 9 };
     assert_eq!(ports.quota.reserve(&reservation(), limits).await.unwrap(), Reserved::Done);
-    let charge = Charge { cost: Decimal::new(375, 8) };
+    let charge = Charge { operation: Operation::Query, cost: Decimal::new(375, 8) };
     assert_eq!(ports.quota.keep(&reservation(), charge).await.unwrap(), Settled::Now);
 
     let sent = server.received_requests().await.unwrap();
@@ -121,6 +121,20 @@ async fn a_reservation_is_one_transaction_with_conditions_and_a_token() {
     assert_ne!(kept["ClientRequestToken"], body["ClientRequestToken"]);
     let booked = &kept["TransactItems"][2]["Update"];
     assert_eq!(booked["ExpressionAttributeValues"][":cost"]["N"], "0.00000375");
+    assert_eq!(booked["ExpressionAttributeNames"]["#answered"], "queries");
+    let heard = Charge { operation: Operation::Transcribe, ..charge };
+    for settled in [
+        ports.quota.keep(&reservation(), heard).await,
+        ports.quota.take_back(&reservation(), heard).await,
+    ] {
+        assert_eq!(settled.unwrap(), Settled::Now);
+        let sent: Value =
+            server.received_requests().await.unwrap().last().unwrap().body_json().unwrap();
+        let names = sent["TransactItems"].as_array().unwrap().iter();
+        let mut names =
+            names.map(|write| &write["Update"]["ExpressionAttributeNames"]["#answered"]);
+        assert!(names.any(|name| name == "transcriptions"), "{sent}");
+    }
 }
 
 #[tokio::test]

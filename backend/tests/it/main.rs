@@ -15,4 +15,5 @@ mod process;
 mod query;
 mod quota;
 mod signatures;
+mod speech_adapters;
 mod world;

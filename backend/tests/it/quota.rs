@@ -8,7 +8,7 @@ use backend::app::error::AppError;
 use backend::app::quota::QuotaKeeper;
 use backend::clock::Clock;
 use backend::context::Deadline;
-use backend::domain::quota::{Charge, QuotaLimits, Reservation};
+use backend::domain::quota::{Charge, Operation, QuotaLimits, Reservation};
 use backend::domain::user::UserId;
 use backend::memory::Trouble;
 use backend::memory::quota::MemoryQuota;
@@ -163,7 +163,7 @@ async fn a_booking_whose_reply_is_lost_is_undone_by_its_receipt() {
     };
     let held = keeper.reserve(&caller).await.unwrap();
     store.trouble.set(Some(Trouble::LosesReplies));
-    let charge = Charge { cost: Decimal::new(5, 3) };
+    let charge = Charge { operation: Operation::Query, cost: Decimal::new(5, 3) };
     let kept = held.keep(charge, caller.deadline).await;
     assert!(matches!(kept, Err(AppError::Port(_))), "{kept:?}");
     store.trouble.set(None);
@@ -231,7 +231,7 @@ async fn interleave(
             let caller = Caller { user: user.clone(), request_id: index.to_string(), deadline };
             let Ok(held) = keeper.reserve(&caller).await else { return (0, 0) };
             let seen = store.figures(&user, "2026-11-15", "2026-11").0;
-            let charge = Charge { cost: Decimal::ONE };
+            let charge = Charge { operation: Operation::Query, cost: Decimal::ONE };
             let answered = match ending {
                 Ending::Kept => u64::from(held.keep(charge, deadline).await.is_ok()),
                 Ending::GivenBack => {

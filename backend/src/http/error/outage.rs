@@ -15,6 +15,7 @@ pub(super) fn tell_outage(dependency: Dependency, kind: PortErrorKind) -> Told {
         Dependency::Secrets => ("signing_unavailable", "signing_throttled"),
         Dependency::Identity => ("identity_unavailable", "identity_throttled"),
         Dependency::Reader => ("reader_unavailable", "reader_throttled"),
+        Dependency::Transcriber => ("transcription_unavailable", "transcription_throttled"),
     };
     let (status, code, sentence, after) = match kind {
         PortErrorKind::Throttled => (
