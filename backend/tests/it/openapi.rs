@@ -197,7 +197,7 @@ fn every_code_is_in_the_document_and_no_other() {
 }
 
 /// In the table of outages because every dependency has both words, but no answer has them.
-const NEVER_ANSWERED: [&str; 4] = [
+const NEVER_ANSWERED: [&str; 6] = [
     // The keys of the user pool: whatever happens there is "unavailable" to a caller.
     "identity_throttled",
     // The index is pumped beside the requests; what it does is in the state of a job.
@@ -205,6 +205,9 @@ const NEVER_ANSWERED: [&str; 4] = [
     "index_unavailable",
     // A process of our own: it is there or it is not.
     "reader_throttled",
+    // No route asks for a transcription yet.
+    "transcription_throttled",
+    "transcription_unavailable",
 ];
 
 /// Every string of `http/error*.rs` that looks like a code.
