@@ -26,7 +26,7 @@ use input::tell_input;
 use outage::tell_outage;
 
 /// Seconds after which a dependency that is out may be asked again.
-const AFTER_OUTAGE_S: u64 = 5;
+pub(super) const AFTER_OUTAGE_S: u64 = 5;
 
 /// Seconds after which a dependency that asks us to slow down may be asked again.
 const AFTER_THROTTLING_S: u64 = 2;

@@ -6,6 +6,7 @@ mod adapters;
 mod authentication;
 mod body_size;
 mod cache;
+mod conformance;
 mod contract;
 mod manual_adapters;
 mod manuals;

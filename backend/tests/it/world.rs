@@ -25,6 +25,8 @@ use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
+use crate::conformance::assert_documented;
+
 pub(crate) const HMAC_KEY: &[u8] = b"a key for tests";
 pub(crate) const KID: &str = "key-1";
 pub(crate) const ANNA: &str = "11111111-0000-4000-8000-000000000001";
@@ -81,11 +83,15 @@ impl World {
         self.clock_ms.fetch_add(seconds * 1000, Ordering::SeqCst);
     }
 
+    /// The answer, held to the document.
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();
-        Answer { status: parts.status, headers: parts.headers, body }
+        let answer = Answer { status: parts.status, headers: parts.headers, body };
+        assert_documented(&method, &path, &answer);
+        answer
     }
 
     pub(crate) async fn get(&self, user: &str, path: &str) -> Answer {

@@ -4,12 +4,13 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::health::{self, Health};
 use crate::defects;
+use crate::http::error::AFTER_OUTAGE_S;
 use crate::http::openapi::causes::Deadline;
 use crate::http::openapi::fails::Fails;
 use crate::http::openapi::schemas;
@@ -137,6 +138,10 @@ pub(in crate::http) async fn deep(State(app): State<App>) -> Response {
     };
     let in_use = hooks.egress_pinned || hooks.clock_offset_ms.is_some();
     let test_hooks = in_use.then_some(hooks);
-    (status, Json(DeepAnswer { status: word, checks: checks.collect(), test_hooks }))
-        .into_response()
+    let answer = DeepAnswer { status: word, checks: checks.collect(), test_hooks };
+    let mut response = (status, Json(answer)).into_response();
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(AFTER_OUTAGE_S));
+    }
+    response
 }
