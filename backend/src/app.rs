@@ -4,6 +4,7 @@
 pub mod caller;
 pub mod conflict;
 pub mod error;
+pub mod failures;
 pub mod health;
 pub mod idempotency;
 pub mod indexing;

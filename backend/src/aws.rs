@@ -14,5 +14,6 @@ mod error;
 mod jwks;
 mod s3_manuals;
 mod secret;
+mod sqs_failures;
 mod trace;
 mod transcribe;

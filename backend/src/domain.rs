@@ -5,6 +5,7 @@ pub mod cached;
 pub mod cidr;
 pub mod cost;
 pub mod document;
+pub mod failure;
 pub mod ingestion;
 pub mod manual;
 pub mod prompt;

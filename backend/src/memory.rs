@@ -9,6 +9,7 @@ use crate::ports::{Dependency, PortError, PortErrorKind};
 use crate::state::Ports;
 
 pub mod answers;
+pub mod failures;
 pub mod outside;
 pub mod quota;
 pub mod recordings;
@@ -16,6 +17,7 @@ pub mod rows;
 pub mod speech;
 
 use answers::MemoryAnswers;
+use failures::MemoryFailures;
 use outside::{
     MemoryDocuments, MemoryFiles, MemoryIndexer, MemoryJwks, MemoryModel, MemorySearch,
     MemorySecret,
@@ -49,6 +51,8 @@ pub struct MemoryWorld {
     pub secret: Arc<MemorySecret>,
     /// The user pool's keys.
     pub jwks: Arc<MemoryJwks>,
+    /// The dead-letter queue.
+    pub failures: Arc<MemoryFailures>,
 }
 
 impl MemoryWorld {
@@ -69,6 +73,7 @@ impl MemoryWorld {
             indexer: self.indexer.clone(),
             secret: self.secret.clone(),
             jwks: self.jwks.clone(),
+            failures: self.failures.clone(),
         }
     }
 }

@@ -6,6 +6,7 @@ use futures::future::BoxFuture;
 mod answering;
 mod auth;
 mod cache;
+mod failures;
 mod files;
 mod ingestion;
 mod manuals;
@@ -15,6 +16,7 @@ mod speech;
 pub use answering::{Model, ModelAnswer, Search};
 pub use auth::{JwksSource, PublicKey, ReplayStore, SecretSource};
 pub use cache::AnswerCache;
+pub use failures::FailureQueue;
 pub use files::{DocumentReader, FileStore};
 pub use ingestion::{Indexer, IngestionStore, Started};
 pub use manuals::{Claim, IdempotencyRecord, Inserted, ManualStore, Page};
@@ -45,6 +47,10 @@ pub enum Dependency {
     Reader,
     /// Speech to text.
     Transcriber,
+    /// The queue of what failed for good.
+    Queue,
+    /// Notifications to people.
+    Alerts,
 }
 
 /// Why a dependency did not do it.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::task::TaskTracker;
 
+use crate::app::failures::Failures;
 use crate::app::indexing::Indexing;
 use crate::app::quota::QuotaKeeper;
 use crate::auth::jwks::KeyCache;
@@ -11,8 +12,8 @@ use crate::auth::signing_key::SigningKey;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::ports::{
-    AnswerCache, DocumentReader, FileStore, Indexer, IngestionStore, JwksSource, ManualStore,
-    Model, QuotaStore, ReplayStore, Search, SecretSource, Transcriber,
+    AnswerCache, DocumentReader, FailureQueue, FileStore, Indexer, IngestionStore, JwksSource,
+    ManualStore, Model, QuotaStore, ReplayStore, Search, SecretSource, Transcriber,
 };
 
 /// The adapters behind the ports.
@@ -46,6 +47,8 @@ pub struct Ports {
     pub secret: Arc<dyn SecretSource>,
     /// The user pool's keys.
     pub jwks: Arc<dyn JwksSource>,
+    /// What failed for good.
+    pub failures: Arc<dyn FailureQueue>,
 }
 
 /// The application; clones share everything.
@@ -57,6 +60,8 @@ pub struct App {
     pub clock: Clock,
     /// The world.
     pub ports: Ports,
+    /// What failed for good, on its way to the queue.
+    pub failures: Failures,
     /// Reservations.
     pub quota: QuotaKeeper,
     /// Public keys of the user pool.
@@ -73,16 +78,19 @@ impl App {
     /// Puts the application together; no I/O.
     pub fn new(config: Config, clock: Clock, ports: Ports) -> Self {
         let tasks = TaskTracker::new();
+        let failures = Failures::new(Arc::clone(&ports.failures), tasks.clone());
         let limits = config.quota;
         let quota =
-            QuotaKeeper::new(Arc::clone(&ports.quota), clock.clone(), limits, tasks.clone());
+            QuotaKeeper::new(Arc::clone(&ports.quota), clock.clone(), limits, failures.clone());
         let keys = Arc::new(KeyCache::new(Arc::clone(&ports.jwks)));
         let signing_key = Arc::new(SigningKey::new(Arc::clone(&ports.secret)));
         let indexing = Arc::new(Indexing::new(
             Arc::clone(&ports.ingestion),
             Arc::clone(&ports.indexer),
             clock.clone(),
+            failures.clone(),
         ));
-        Self { config: Arc::new(config), clock, ports, quota, keys, signing_key, indexing, tasks }
+        let config = Arc::new(config);
+        Self { config, clock, ports, failures, quota, keys, signing_key, indexing, tasks }
     }
 }

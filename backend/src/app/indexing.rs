@@ -13,8 +13,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::conflict;
 use crate::app::error::{AppError, AppResult};
+use crate::app::failures::Failures;
 use crate::clock::Clock;
 use crate::context::{Deadline, RequestContext};
+use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::ingestion::{IndexRun, Outcome, Work, outcome_of};
 use crate::domain::trace::TraceParent;
 use crate::domain::user::UserId;
@@ -41,6 +43,7 @@ pub struct Indexing {
     store: Arc<dyn IngestionStore>,
     indexer: Arc<dyn Indexer>,
     clock: Clock,
+    failures: Failures,
     one_round: Mutex<()>,
     woken: Notify,
 }
@@ -56,8 +59,13 @@ pub enum Round {
 
 impl Indexing {
     /// A pump; nothing happens until it is pushed.
-    pub fn new(store: Arc<dyn IngestionStore>, indexer: Arc<dyn Indexer>, clock: Clock) -> Self {
-        Self { store, indexer, clock, one_round: Mutex::new(()), woken: Notify::new() }
+    pub fn new(
+        store: Arc<dyn IngestionStore>,
+        indexer: Arc<dyn Indexer>,
+        clock: Clock,
+        failures: Failures,
+    ) -> Self {
+        Self { store, indexer, clock, failures, one_round: Mutex::new(()), woken: Notify::new() }
     }
 
     /// Tells the task that there may be work.
@@ -204,7 +212,13 @@ impl Indexing {
         now: OffsetDateTime,
         deadline: Deadline,
     ) -> AppResult<()> {
-        conflict::resolve(deadline, || self.store.finish(work, &outcome, now)).await
+        conflict::resolve(deadline, || self.store.finish(work, &outcome, now)).await?;
+        if matches!(outcome, Outcome::Failed { .. }) {
+            let (operation, detail) = ("indexing", "a manual is not in the index");
+            let failure = Failure::new(FailureKind::IngestionFailed, operation, detail, now);
+            self.failures.report(failure.of_user(&work.user));
+        }
+        Ok(())
     }
 
     /// Starts a run for all that waits: everything in `waiting` was stored before this, so the run covers it.

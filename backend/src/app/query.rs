@@ -7,9 +7,11 @@ use time::OffsetDateTime;
 
 use crate::app::caller::Caller;
 use crate::app::error::{AppError, AppResult};
+use crate::app::failures;
 use crate::context::Deadline;
 use crate::defects::{self, Defect};
 use crate::domain::cost::{self, CostLine, TokenUse};
+use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::prompt::{self, Cited, NOT_IN_MANUALS, Passage};
 use crate::domain::question::Question;
 use crate::domain::quota::{Charge, Operation, UsageSnapshot, day_of};
@@ -163,6 +165,10 @@ async fn own_passages(app: &App, caller: &Caller, question: &Question) -> AppRes
             // The filter in the query should have seen to it; that it did not is worth an alarm.
             let foreign = before - passages.len();
             tracing::error!(message = "retrieval returned passages of another user", foreign);
+            let (operation, detail) = ("Retrieve", "passages of another user were left out");
+            let at = app.clock.now();
+            let failure = Failure::new(FailureKind::ForeignPassages, operation, detail, at);
+            failures::report(app, failure.of_user(&caller.user));
         }
     }
     let passages = without_deleted(app, caller, passages).await?;

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use time::OffsetDateTime;
-use tokio_util::task::TaskTracker;
 
 use crate::app::caller::Caller;
 use crate::app::conflict;
 use crate::app::error::{AppError, AppResult};
+use crate::app::failures::Failures;
 use crate::clock::Clock;
 use crate::context::{self, Deadline};
 use crate::defects::{self, Defect};
+use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::quota::{
     Charge, Period, QuotaLimits, Reservation, UsageSnapshot, day_of, month_of, seconds_to_reset,
 };
@@ -31,7 +32,7 @@ pub struct QuotaKeeper {
     store: Arc<dyn QuotaStore>,
     clock: Clock,
     limits: QuotaLimits,
-    tasks: TaskTracker,
+    failures: Failures,
 }
 
 /// A reservation to be settled; dropping it gives it back.
@@ -44,14 +45,14 @@ pub struct Held {
 }
 
 impl QuotaKeeper {
-    /// A keeper over a store; `tasks` runs what outlives a request.
+    /// A keeper over a store; the tasks of `failures` run what outlives a request.
     pub fn new(
         store: Arc<dyn QuotaStore>,
         clock: Clock,
         limits: QuotaLimits,
-        tasks: TaskTracker,
+        failures: Failures,
     ) -> Self {
-        Self { store, clock, limits, tasks }
+        Self { store, clock, limits, failures }
     }
 
     /// The limits.
@@ -128,6 +129,13 @@ impl QuotaKeeper {
         Ok(!expired.is_empty())
     }
 
+    fn report_left(&self, reservation: &Reservation) {
+        let (operation, detail) = ("give back", "a reservation is left to expiry");
+        let at = self.clock.now();
+        let failure = Failure::new(FailureKind::ReservationLeft, operation, detail, at);
+        self.failures.report(failure.of_user(&reservation.user));
+    }
+
     async fn snapshot(
         &self,
         user: &UserId,
@@ -185,19 +193,21 @@ impl Drop for Held {
         if defects::is_on(Defect::ChargedOnFailure) {
             return;
         }
-        let store = Arc::clone(&self.keeper.store);
+        let keeper = self.keeper.clone();
         let charge = self.charge;
         let undoing = async move {
-            let undone = undo(store.as_ref(), &reservation, charge).await;
+            let undone = undo(keeper.store.as_ref(), &reservation, charge).await;
             if let Err(error) = undone {
                 let cause = crate::logging::chain(&error);
                 tracing::warn!(message = "reservation left to expiry", cause);
+                keeper.report_left(&reservation);
             }
         };
+        let tasks = self.keeper.failures.tasks();
         // The request's trace goes on in what is done for it.
         match context::current() {
-            Some(context) => self.keeper.tasks.spawn(context.scope(undoing)),
-            None => self.keeper.tasks.spawn(undoing),
+            Some(context) => tasks.spawn(context.scope(undoing)),
+            None => tasks.spawn(undoing),
         };
     }
 }

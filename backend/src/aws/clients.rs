@@ -20,6 +20,7 @@ use crate::aws::dynamo_replay::DynamoReplay;
 use crate::aws::jwks::HttpJwks;
 use crate::aws::s3_manuals::S3Manuals;
 use crate::aws::secret::SecretsManager;
+use crate::aws::sqs_failures::SqsFailures;
 use crate::aws::trace::TraceHeaders;
 use crate::aws::transcribe::Transcribe;
 use crate::config::Config;
@@ -28,7 +29,7 @@ use crate::state::Ports;
 
 const CONNECT: Duration = Duration::from_secs(1);
 
-/// `DynamoDB`, S3, Secrets Manager, Transcribe, ingestion: one attempt and a whole operation.
+/// `DynamoDB`, S3, Secrets Manager, Transcribe, SQS, SNS, ingestion: one attempt and a whole operation.
 const STORES: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(8));
 
 /// Retrieve.
@@ -73,6 +74,7 @@ pub fn ports(sdk: &SdkConfig, config: &Config) -> Ports {
     let secrets =
         aws_sdk_secretsmanager::config::Builder::from(sdk).interceptor(TraceHeaders).build();
     let speech = aws_sdk_transcribe::config::Builder::from(sdk).interceptor(TraceHeaders).build();
+    let queue = aws_sdk_sqs::config::Builder::from(sdk).interceptor(TraceHeaders).build();
     Ports {
         quota: Arc::new(DynamoQuota::new(table(&config.tables.usage))),
         manuals: Arc::new(DynamoManuals::new(table(&config.tables.manuals))),
@@ -105,6 +107,10 @@ pub fn ports(sdk: &SdkConfig, config: &Config) -> Ports {
             config.hmac_key_secret_id.as_deref(),
         )),
         jwks: Arc::new(HttpJwks::new(&config.jwks_url, config.test_hooks.egress.clone())),
+        failures: Arc::new(SqsFailures::new(
+            aws_sdk_sqs::Client::from_conf(queue),
+            config.dlq_url.as_ref(),
+        )),
     }
 }
 

@@ -197,12 +197,18 @@ fn every_code_is_in_the_document_and_no_other() {
 }
 
 /// In the table of outages because every dependency has both words, but no answer has them.
-const NEVER_ANSWERED: [&str; 6] = [
+const NEVER_ANSWERED: [&str; 10] = [
+    // No request waits for notifications.
+    "alerts_throttled",
+    "alerts_unavailable",
     // The keys of the user pool: whatever happens there is "unavailable" to a caller.
     "identity_throttled",
     // The index is pumped beside the requests; what it does is in the state of a job.
     "index_throttled",
     "index_unavailable",
+    // What failed for good is reported by a task.
+    "queue_throttled",
+    "queue_unavailable",
     // A process of our own: it is there or it is not.
     "reader_throttled",
     // No route asks for a transcription yet.

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use backend::app::caller::Caller;
 use backend::app::error::AppError;
+use backend::app::failures::Failures;
 use backend::app::quota::QuotaKeeper;
 use backend::clock::Clock;
 use backend::context::Deadline;
 use backend::domain::quota::{Charge, Operation, QuotaLimits, Reservation};
 use backend::domain::user::UserId;
 use backend::memory::Trouble;
+use backend::memory::failures::MemoryFailures;
 use backend::memory::quota::MemoryQuota;
 use backend::ports::PortErrorKind;
 use proptest::prelude::*;
@@ -150,12 +152,16 @@ async fn lost_replies_never_charge_what_was_not_answered() {
     assert_eq!(world.figures(ANNA), (0, 0, 0, 0));
 }
 
+fn failures(tasks: &TaskTracker) -> Failures {
+    Failures::new(Arc::new(MemoryFailures::default()), tasks.clone())
+}
+
 #[tokio::test]
 async fn a_booking_whose_reply_is_lost_is_undone_by_its_receipt() {
     let store = Arc::new(MemoryQuota::default());
     let tasks = TaskTracker::new();
     let limits = QuotaLimits { daily: 5, monthly: 5 };
-    let keeper = QuotaKeeper::new(store.clone(), Clock::System, limits, tasks.clone());
+    let keeper = QuotaKeeper::new(store.clone(), Clock::System, limits, failures(&tasks));
     let caller = Caller {
         user: UserId::parse(ANNA).unwrap(),
         request_id: "r-1".to_owned(),
@@ -219,7 +225,7 @@ async fn interleave(
     let clock_ms = Arc::new(std::sync::atomic::AtomicI64::new(NOON_S * 1000));
     let tasks = TaskTracker::new();
     let limits = QuotaLimits { daily, monthly };
-    let keeper = QuotaKeeper::new(store.clone(), Clock::Manual(clock_ms), limits, tasks.clone());
+    let keeper = QuotaKeeper::new(store.clone(), Clock::Manual(clock_ms), limits, failures(&tasks));
     let user = UserId::parse(ANNA).unwrap();
     let calls = endings.into_iter().enumerate().map(|(index, ending)| {
         let (keeper, user, store) = (keeper.clone(), user.clone(), store.clone());

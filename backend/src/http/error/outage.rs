@@ -16,6 +16,9 @@ pub(super) fn tell_outage(dependency: Dependency, kind: PortErrorKind) -> Told {
         Dependency::Identity => ("identity_unavailable", "identity_throttled"),
         Dependency::Reader => ("reader_unavailable", "reader_throttled"),
         Dependency::Transcriber => ("transcription_unavailable", "transcription_throttled"),
+        // No request waits for these two.
+        Dependency::Queue => ("queue_unavailable", "queue_throttled"),
+        Dependency::Alerts => ("alerts_unavailable", "alerts_throttled"),
     };
     let (status, code, sentence, after) = match kind {
         PortErrorKind::Throttled => (
