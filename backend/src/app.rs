@@ -11,6 +11,7 @@ pub mod indexing;
 pub mod intake;
 pub mod jobs;
 pub mod manuals;
+pub mod presigned;
 pub mod query;
 pub mod quota;
 pub mod upload;

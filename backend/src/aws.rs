@@ -8,6 +8,7 @@ pub mod clients;
 mod dynamo;
 mod dynamo_ingestion;
 mod dynamo_manuals;
+mod dynamo_pending;
 mod dynamo_quota;
 mod dynamo_replay;
 mod error;

@@ -22,6 +22,8 @@ pub enum Defect {
     IdempotencyKeyIgnored,
     /// One user's answer is given to every other who asks the same.
     CacheIgnoresUser,
+    /// An announced upload is completed with whatever object is there.
+    PartialUploadAccepted,
 }
 
 impl Defect {
@@ -36,6 +38,7 @@ impl Defect {
         Self::RowBeforeObject,
         Self::IdempotencyKeyIgnored,
         Self::CacheIgnoresUser,
+        Self::PartialUploadAccepted,
     ];
 
     /// The name used in `MANUEL_DEFECTS` and in `/version`.
@@ -50,6 +53,7 @@ impl Defect {
             Self::RowBeforeObject => "row-before-object",
             Self::IdempotencyKeyIgnored => "idempotency-key-ignored",
             Self::CacheIgnoresUser => "cache-ignores-user",
+            Self::PartialUploadAccepted => "partial-upload-accepted",
         }
     }
 }

@@ -27,6 +27,7 @@ pub mod memory;
 pub mod pdf_reader;
 pub mod ports;
 pub mod serve;
+pub mod spool;
 pub mod state;
 
 /// The version of the package, as `/version`, `/health` and the log say it.

@@ -10,7 +10,9 @@ use crate::state::Ports;
 
 pub mod answers;
 pub mod failures;
+pub mod files;
 pub mod outside;
+pub mod pending;
 pub mod quota;
 pub mod recordings;
 pub mod rows;
@@ -18,10 +20,9 @@ pub mod speech;
 
 use answers::MemoryAnswers;
 use failures::MemoryFailures;
-use outside::{
-    MemoryDocuments, MemoryFiles, MemoryIndexer, MemoryJwks, MemoryModel, MemorySearch,
-    MemorySecret,
-};
+use files::{MemoryDocuments, MemoryFiles};
+use outside::{MemoryIndexer, MemoryJwks, MemoryModel, MemorySearch, MemorySecret};
+use pending::MemoryPending;
 use quota::MemoryQuota;
 use rows::MemoryRows;
 use speech::MemoryTranscriber;
@@ -33,6 +34,8 @@ pub struct MemoryWorld {
     pub quota: Arc<MemoryQuota>,
     /// Rows, jobs, work, idempotency records, used signatures.
     pub rows: Arc<MemoryRows>,
+    /// Uploads that were announced.
+    pub pending: Arc<MemoryPending>,
     /// Objects.
     pub files: Arc<MemoryFiles>,
     /// Speech to text, and the bucket of recordings and transcripts.
@@ -61,6 +64,7 @@ impl MemoryWorld {
         Ports {
             quota: self.quota.clone(),
             manuals: self.rows.clone(),
+            pending: self.pending.clone(),
             ingestion: self.rows.clone(),
             replay: self.rows.clone(),
             files: self.files.clone(),

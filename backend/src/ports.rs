@@ -10,6 +10,7 @@ mod failures;
 mod files;
 mod ingestion;
 mod manuals;
+mod pending;
 mod quota;
 mod speech;
 
@@ -17,9 +18,10 @@ pub use answering::{Model, ModelAnswer, Search};
 pub use auth::{JwksSource, PublicKey, ReplayStore, SecretSource};
 pub use cache::AnswerCache;
 pub use failures::FailureQueue;
-pub use files::{DocumentReader, FileStore};
+pub use files::{DocumentReader, FileStore, ObjectFacts, Parts, PresignedPut, PromisedObject};
 pub use ingestion::{Indexer, IngestionStore, Started};
 pub use manuals::{Claim, IdempotencyRecord, Inserted, ManualStore, Page};
+pub use pending::PendingStore;
 pub use quota::{QuotaStore, Reserved, Settled};
 pub use speech::{DeletedJob, SpeechJob, Transcriber, Transcription};
 

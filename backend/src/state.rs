@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::ports::{
     AnswerCache, DocumentReader, FailureQueue, FileStore, Indexer, IngestionStore, JwksSource,
-    ManualStore, Model, QuotaStore, ReplayStore, Search, SecretSource, Transcriber,
+    ManualStore, Model, PendingStore, QuotaStore, ReplayStore, Search, SecretSource, Transcriber,
 };
 
 /// The adapters behind the ports.
@@ -23,6 +23,8 @@ pub struct Ports {
     pub quota: Arc<dyn QuotaStore>,
     /// Rows of manuals.
     pub manuals: Arc<dyn ManualStore>,
+    /// Uploads that were announced.
+    pub pending: Arc<dyn PendingStore>,
     /// Jobs and work for the index.
     pub ingestion: Arc<dyn IngestionStore>,
     /// Used signatures.

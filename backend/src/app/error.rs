@@ -21,6 +21,12 @@ pub enum AppError {
     /// The idempotency key stands for a manual that was deleted since.
     #[error("idempotency key of a deleted manual")]
     IdempotencyKeyOfDeleted,
+    /// The object of an announced upload is not there yet.
+    #[error("the object of the upload is not there")]
+    UploadIncomplete,
+    /// The object of an announced upload is another one.
+    #[error("the object of the upload has another size or checksum")]
+    UploadMismatch,
     /// A counter is full.
     #[error("the quota of the {period:?} is used up")]
     QuotaExceeded {
@@ -58,6 +64,12 @@ pub enum InputError {
     /// There is more data than one upload may have.
     #[error("the file is too large")]
     FileTooLarge,
+    /// There is so little data that it belongs into one upload.
+    #[error("the file is too small for an upload by URL")]
+    FileTooSmall,
+    /// The checksum is no SHA-256 in hex.
+    #[error("bad checksum")]
+    Checksum,
     /// A content type that is no manual's.
     #[error("unknown content type")]
     ContentType,

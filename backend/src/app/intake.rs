@@ -67,6 +67,8 @@ pub(super) struct CheckedFile {
 pub(super) enum Content {
     /// Here.
     Bytes(Bytes),
+    /// In the store already, at their key.
+    Stored,
 }
 
 /// What an earlier call with these ids has made, if it came to its end.
@@ -94,10 +96,13 @@ pub(super) async fn take_in(
     if defects::is_on(Defect::RowBeforeObject) {
         conflict::resolve(caller.deadline, insert).await?;
     }
-    let Content::Bytes(bytes) = file.content;
     let document = file.document.content_type();
     let files = &app.ports.files;
-    files.put(&manual.key, document, bytes).await.map_err(AppError::Port)?;
+    match file.content {
+        Content::Bytes(bytes) => files.put(&manual.key, document, bytes).await,
+        Content::Stored => Ok(()),
+    }
+    .map_err(AppError::Port)?;
     let sidecar_bytes = Bytes::from(sidecar(&caller.user, &manual.id, &manual.name));
     let sidecar_key = sidecar_key(&manual.key);
     let stored = files.put(&sidecar_key, "application/json", sidecar_bytes).await;

@@ -15,6 +15,7 @@ use crate::aws::bedrock_search::BedrockSearch;
 use crate::aws::dynamo::Table;
 use crate::aws::dynamo_ingestion::DynamoIngestion;
 use crate::aws::dynamo_manuals::DynamoManuals;
+use crate::aws::dynamo_pending::DynamoPending;
 use crate::aws::dynamo_quota::DynamoQuota;
 use crate::aws::dynamo_replay::DynamoReplay;
 use crate::aws::jwks::HttpJwks;
@@ -78,6 +79,7 @@ pub fn ports(sdk: &SdkConfig, config: &Config) -> Ports {
     Ports {
         quota: Arc::new(DynamoQuota::new(table(&config.tables.usage))),
         manuals: Arc::new(DynamoManuals::new(table(&config.tables.manuals))),
+        pending: Arc::new(DynamoPending::new(table(&config.tables.manuals))),
         ingestion: Arc::new(DynamoIngestion::new(table(&config.tables.manuals))),
         replay: Arc::new(DynamoReplay::new(table(&config.tables.rate_limit))),
         files: Arc::new(S3Manuals::new(s3.clone(), &config.buckets.manuals)),

@@ -126,6 +126,23 @@ impl Table {
         }
     }
 
+    /// Writes an item, whatever is there.
+    pub(super) async fn put_item(&self, item: Item) -> Result<(), PortError> {
+        let call = self.client.put_item().table_name(&self.name).set_item(Some(item));
+        dependency(call.send()).await.map(drop).map_err(|error| failed("PutItem", error))
+    }
+
+    /// Deletes an item, if it is there.
+    pub(super) async fn delete_item(&self, pk: &str, sk: &str) -> Result<(), PortError> {
+        let call = self
+            .client
+            .delete_item()
+            .table_name(&self.name)
+            .key("pk", string(pk))
+            .key("sk", string(sk));
+        dependency(call.send()).await.map(drop).map_err(|error| failed("DeleteItem", error))
+    }
+
     /// All writes or none. `token` makes a repeated call the same call for ten minutes.
     pub(super) async fn transact(
         &self,

@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::aws::dynamo::{
-    Change, Item, KeyRange, Table, Transacted, corrupt, number, string, text_of, token, user_pk,
+    Change, Item, KeyRange, Table, Transacted, corrupt, number, string, text_of, user_pk,
 };
 use crate::aws::dynamo_manuals::{cut, manual_sk, page_of, set_changed};
 use crate::domain::ingestion::{Job, JobState, Outcome, Work, WorkKind};
@@ -110,10 +110,7 @@ impl IngestionStore for DynamoIngestion {
     }
 
     fn leave<'a>(&'a self, work: &'a Work) -> PortFuture<'a, ()> {
-        Box::pin(async move {
-            let writes = vec![self.table.put(work_item(work), false)?];
-            self.table.transact(&token("leave", &work.id), writes).await.map(drop)
-        })
+        Box::pin(self.table.put_item(work_item(work)))
     }
 
     fn open_work(&self) -> PortFuture<'_, Vec<Work>> {

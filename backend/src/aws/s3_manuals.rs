@@ -5,15 +5,27 @@ use std::time::Duration;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::ChecksumMode;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::timeout::TimeoutConfig;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use futures::StreamExt as _;
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 
 use crate::aws::error::{other, port_error};
 use crate::context::dependency;
-use crate::ports::{Dependency, FileStore, PortError, PortErrorKind, PortFuture};
+use crate::ports::{
+    Dependency, FileStore, ObjectFacts, Parts, PortError, PortErrorKind, PortFuture, PresignedPut,
+    PromisedObject,
+};
+use crate::spool::{SpoolError, Spooled};
+
+/// Bound of one attempt to write a large file; that of the whole call.
+const LARGE_WITHIN: Duration = Duration::from_secs(8);
 
 /// One bucket.
 #[derive(Debug)]
@@ -26,6 +38,30 @@ impl S3Manuals {
     pub(super) fn new(client: Client, bucket: &str) -> Self {
         Self { client, bucket: bucket.to_owned() }
     }
+}
+
+/// A large file takes one attempt as long as the whole call may take: two seconds would ask for 200 Mbit/s.
+fn patient() -> aws_sdk_s3::config::Builder {
+    let bounds = TimeoutConfig::builder().operation_attempt_timeout(LARGE_WITHIN).build();
+    aws_sdk_s3::config::Builder::new().timeout_config(bounds)
+}
+
+/// A hex SHA-256 as S3 has it.
+fn to_base64(sha256: &str) -> Result<String, PortError> {
+    let bytes = hex::decode(sha256);
+    let kind = PortErrorKind::Corrupt;
+    bytes
+        .map(|bytes| STANDARD.encode(bytes))
+        .map_err(|error| other(Dependency::Files, "reading a checksum", kind, error))
+}
+
+/// The other way; what is no checksum of a whole object is none.
+fn to_hex(sha256: &str) -> Option<String> {
+    STANDARD.decode(sha256).ok().map(hex::encode)
+}
+
+fn length(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
 impl FileStore for S3Manuals {
@@ -66,6 +102,61 @@ impl FileStore for S3Manuals {
         })
     }
 
+    fn put_file<'a>(
+        &'a self,
+        key: &'a str,
+        content_type: &'a str,
+        file: &'a Spooled,
+    ) -> PortFuture<'a, ()> {
+        Box::pin(async move {
+            let body = ByteStream::from_path(file.path()).await;
+            let body = body.map_err(|error| SpoolError::disk(std::io::Error::other(error)))?;
+            let call = self
+                .client
+                .put_object()
+                .bucket(&self.bucket)
+                .key(key)
+                .content_type(content_type)
+                .content_length(length(file.size))
+                .checksum_sha256(to_base64(&file.sha256)?)
+                .body(body)
+                .customize()
+                .config_override(patient());
+            let put = Box::pin(dependency(call.send())).await;
+            put.map(drop).map_err(|error| port_error(Dependency::Files, "PutObject", error))
+        })
+    }
+
+    fn head<'a>(&'a self, key: &'a str) -> PortFuture<'a, Option<ObjectFacts>> {
+        Box::pin(async move {
+            let call = self
+                .client
+                .head_object()
+                .bucket(&self.bucket)
+                .key(key)
+                .checksum_mode(ChecksumMode::Enabled);
+            match dependency(call.send()).await {
+                Ok(head) => Ok(Some(ObjectFacts {
+                    size: head.content_length().and_then(|n| n.try_into().ok()).unwrap_or(0),
+                    sha256: head.checksum_sha256().and_then(to_hex),
+                })),
+                Err(error) if is_missing(&error) => Ok(None),
+                Err(error) => Err(port_error(Dependency::Files, "HeadObject", error)),
+            }
+        })
+    }
+
+    fn fetch<'a>(&'a self, key: &'a str) -> PortFuture<'a, Option<Parts>> {
+        Box::pin(async move {
+            let call = self.client.get_object().bucket(&self.bucket).key(key);
+            match dependency(call.send()).await {
+                Ok(got) => Ok(Some(parts(got.body))),
+                Err(error) if is_missing(&error) => Ok(None),
+                Err(error) => Err(port_error(Dependency::Files, "GetObject", error)),
+            }
+        })
+    }
+
     fn delete<'a>(&'a self, key: &'a str) -> PortFuture<'a, ()> {
         Box::pin(async move {
             let call = self.client.delete_object().bucket(&self.bucket).key(key);
@@ -81,16 +172,35 @@ impl FileStore for S3Manuals {
         valid: Duration,
     ) -> PortFuture<'a, String> {
         Box::pin(async move {
-            let presigning =
-                PresigningConfig::builder().start_time(start.into()).expires_in(valid).build();
-            let presigning = presigning.map_err(|error| {
-                other(Dependency::Files, "presigning", PortErrorKind::Corrupt, error)
-            })?;
             let call = self.client.get_object().bucket(&self.bucket).key(key);
-            let presigned = call.presigned(presigning).await;
+            let presigned = call.presigned(presigning(start, valid)?).await;
             presigned
                 .map(|request| request.uri().to_owned())
                 .map_err(|error| port_error(Dependency::Files, "presigning", error))
+        })
+    }
+
+    fn presign_put<'a>(
+        &'a self,
+        promised: &'a PromisedObject,
+        start: OffsetDateTime,
+        valid: Duration,
+    ) -> PortFuture<'a, PresignedPut> {
+        Box::pin(async move {
+            let call = self
+                .client
+                .put_object()
+                .bucket(&self.bucket)
+                .key(&promised.key)
+                .content_type(promised.content_type)
+                .content_length(length(promised.size))
+                .checksum_sha256(to_base64(&promised.sha256)?);
+            let presigned = call.presigned(presigning(start, valid)?).await;
+            let presigned =
+                presigned.map_err(|error| port_error(Dependency::Files, "presigning", error))?;
+            let headers = presigned.headers();
+            let headers = headers.map(|(name, value)| (name.to_lowercase(), value.to_owned()));
+            Ok(PresignedPut { url: presigned.uri().to_owned(), headers: headers.collect() })
         })
     }
 
@@ -101,4 +211,26 @@ impl FileStore for S3Manuals {
             answered.map(drop).map_err(|error| port_error(Dependency::Files, "HeadBucket", error))
         })
     }
+}
+
+fn presigning(start: OffsetDateTime, valid: Duration) -> Result<PresigningConfig, PortError> {
+    let config = PresigningConfig::builder().start_time(start.into()).expires_in(valid).build();
+    let kind = PortErrorKind::Corrupt;
+    config.map_err(|error| other(Dependency::Files, "presigning", kind, error))
+}
+
+/// An object's bytes as they come; waiting for them is waiting for the store.
+fn parts(body: ByteStream) -> Parts {
+    let next = |mut body: ByteStream| async {
+        let part = dependency(body.try_next()).await.map_err(|error| {
+            other(Dependency::Files, "GetObject", PortErrorKind::Unavailable, error)
+        })?;
+        Ok(part.map(|part| (part, body)))
+    };
+    futures::stream::try_unfold(body, next).boxed()
+}
+
+/// A HEAD has no body, so its 404 has no code of its own.
+fn is_missing<E>(error: &SdkError<E, HttpResponse>) -> bool {
+    error.raw_response().is_some_and(|response| response.status().as_u16() == 404)
 }

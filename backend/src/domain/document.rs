@@ -2,11 +2,24 @@
 //! any amount of time and memory: who calls [`DocumentType::pages`] bounds it (`pdf_reader` does); this module does not.
 
 use std::error::Error;
+use std::ops::RangeInclusive;
 
 use lopdf::{Dictionary, Document, LoadOptions, Object, ObjectId};
 
 /// The largest manual in one upload, in bytes: what base64 leaves of a 6 MB body.
 pub const UPLOAD_BYTES_MAX: usize = 4_500_000;
+
+/// Bytes of a manual that is sent to the store by a URL: more than one upload is sure to take, at least.
+pub const LARGE_BYTES: RangeInclusive<u64> = (4 << 20) + 1..=LARGE_BYTES_MAX;
+
+/// The largest manual of all.
+pub const LARGE_BYTES_MAX: u64 = 50 << 20;
+
+// No size may fall between the two ways.
+const _: () = assert!(UPLOAD_BYTES_MAX >= 4 << 20);
+
+/// Bytes that tell a format.
+const HEAD_BYTES: usize = 5;
 
 /// A type of file that can be a manual.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +81,11 @@ impl DocumentType {
         }
     }
 
+    /// The type with this ending.
+    pub fn of_extension(extension: &str) -> Option<Self> {
+        [Self::Pdf, Self::Text, Self::Markdown].into_iter().find(|d| d.extension() == extension)
+    }
+
     /// Checks the bytes and counts the pages; text is one page.
     pub fn pages(self, bytes: &[u8]) -> Result<u32, NotADocument> {
         match self {
@@ -111,15 +129,55 @@ fn in_page_tree(id: ObjectId, object: &mut Object) -> Option<(ObjectId, Object)>
     needed.then(|| (id, object.clone()))
 }
 
-/// Text is UTF-8 without NUL, and does not begin like a format that is not text.
 fn text_pages(bytes: &[u8]) -> Result<u32, NotADocument> {
-    let text = std::str::from_utf8(bytes).map_err(|_not_utf8| NotADocument::OtherType)?;
-    if bytes.starts_with(b"%PDF-") || bytes.starts_with(b"PK\x03\x04") || text.contains('\0') {
-        Err(NotADocument::OtherType)
-    } else if text.trim().is_empty() {
-        Err(NotADocument::Unreadable { source: None })
-    } else {
-        Ok(1)
+    let mut check = TextCheck::default();
+    check.part(bytes)?;
+    check.pages()
+}
+
+/// Looks at text part by part: it is UTF-8 without NUL, and does not begin like a format that is not text.
+#[derive(Debug, Default)]
+pub struct TextCheck {
+    /// The first bytes, and a character that the end of a part has cut.
+    head: Vec<u8>,
+    cut: Vec<u8>,
+    says_something: bool,
+}
+
+impl TextCheck {
+    /// The next part.
+    pub fn part(&mut self, part: &[u8]) -> Result<(), NotADocument> {
+        let missing = HEAD_BYTES.saturating_sub(self.head.len()).min(part.len());
+        self.head.extend_from_slice(&part[..missing]);
+        if self.head.starts_with(b"%PDF-") || self.head.starts_with(b"PK\x03\x04") {
+            return Err(NotADocument::OtherType);
+        }
+        let joined = [self.cut.as_slice(), part].concat();
+        let (text, cut) = match std::str::from_utf8(&joined) {
+            Ok(text) => (text, [].as_slice()),
+            Err(error) if error.error_len().is_none() => {
+                let (whole, cut) = joined.split_at(error.valid_up_to());
+                (std::str::from_utf8(whole).unwrap_or_default(), cut)
+            }
+            Err(_not_utf8) => return Err(NotADocument::OtherType),
+        };
+        if text.contains('\0') {
+            return Err(NotADocument::OtherType);
+        }
+        self.says_something |= !text.trim().is_empty();
+        self.cut = cut.to_vec();
+        Ok(())
+    }
+
+    /// After the last part: text is one page.
+    pub fn pages(self) -> Result<u32, NotADocument> {
+        if !self.cut.is_empty() {
+            Err(NotADocument::OtherType)
+        } else if self.says_something {
+            Ok(1)
+        } else {
+            Err(NotADocument::Unreadable { source: None })
+        }
     }
 }
 
@@ -166,6 +224,27 @@ mod tests {
         assert!(is_other(DocumentType::Text, &[0xff, 0xfe, 0x00]));
         assert!(is_other(DocumentType::Markdown, b"a\0b"));
         assert_eq!(DocumentType::Markdown.pages("# Größe".as_bytes()).unwrap(), 1);
+    }
+
+    #[test]
+    fn text_is_judged_the_same_whole_and_in_parts() {
+        for (bytes, good) in [
+            ("Größe 📘".as_bytes(), true),
+            (b"%PDF-1.7", false),
+            (b"PK\x03\x04", false),
+            (b"ab\xc3", false),
+            (b"ab\xff\xfe", false),
+            (b"a\0b", false),
+            (b" \n ", false),
+        ] {
+            for size in 1..=bytes.len() {
+                let mut check = TextCheck::default();
+                let parts = bytes.chunks(size).try_for_each(|part| check.part(part));
+                let judged = parts.and_then(|()| check.pages());
+                assert_eq!(judged.is_ok(), good, "{bytes:?} by {size}");
+                assert_eq!(DocumentType::Text.pages(bytes).is_ok(), good, "{bytes:?}");
+            }
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A manual: its row, its keys in the bucket, the names it may have.
 
+use crate::domain::document::DocumentType;
 use crate::domain::ingestion::Outcome;
 use crate::domain::user::UserId;
 
@@ -27,6 +28,34 @@ pub struct Manual {
     pub status: ManualStatus,
     /// The ingestion job that decides the status.
     pub job_id: String,
+}
+
+/// An upload that was announced: what its object will be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingUpload {
+    /// Whose.
+    pub user: UserId,
+    /// The id that the manual will have.
+    pub manual_id: String,
+    /// The id that its job will have.
+    pub job_id: String,
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub document: DocumentType,
+    /// Bytes.
+    pub size: u64,
+    /// Hex SHA-256.
+    pub sha256: String,
+    /// Unix seconds after which it cannot be completed any more.
+    pub expires_at: i64,
+}
+
+impl PendingUpload {
+    /// Where its object will be.
+    pub fn key(&self) -> String {
+        object_key(&self.user, &self.manual_id, self.document.extension())
+    }
 }
 
 /// Whether questions can be answered from a manual.

@@ -253,6 +253,14 @@ fn tell_app(error: &AppError) -> Told {
             "manual_deleted",
             "The manual that this idempotency key stands for was deleted. Please use a new key.",
         ),
+        AppError::UploadIncomplete => {
+            told(StatusCode::CONFLICT, "upload_incomplete", "The file has not been uploaded yet.")
+        }
+        AppError::UploadMismatch => told(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "upload_mismatch",
+            "What was uploaded is not the file that was announced.",
+        ),
         AppError::QuotaExceeded { period, resets_in_s } => tell_quota(*period, *resets_in_s),
         AppError::Port(error) => tell_port(error),
         AppError::Deadline(_) => Told {

@@ -11,7 +11,7 @@ use crate::http::body::limit_size;
 use crate::http::cors::cors;
 use crate::http::envelope::envelope;
 use crate::http::error::ApiError;
-use crate::http::routes::{health, ingestion, manuals, query, user};
+use crate::http::routes::{health, ingestion, manuals, presigned, query, user};
 use crate::http::signed::verify_signature;
 use crate::http::source::source_address;
 use crate::state::App;
@@ -80,7 +80,11 @@ fn reading() -> OpenApiRouter<App> {
 
 /// Changes state: needs a token and a signature.
 fn signed() -> OpenApiRouter<App> {
-    OpenApiRouter::default().routes(routes!(manuals::upload)).routes(routes!(manuals::delete))
+    OpenApiRouter::default()
+        .routes(routes!(manuals::upload))
+        .routes(routes!(manuals::delete))
+        .routes(routes!(presigned::upload_url))
+        .routes(routes!(presigned::complete))
 }
 
 async fn no_such_route(_request: Request) -> ApiError {

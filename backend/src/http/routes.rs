@@ -3,5 +3,6 @@
 pub(super) mod health;
 pub(super) mod ingestion;
 pub(super) mod manuals;
+pub(super) mod presigned;
 pub(super) mod query;
 pub(super) mod user;

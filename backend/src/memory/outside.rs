@@ -1,110 +1,16 @@
-//! What lies outside of the tables, in memory: objects, retrieval, a model, ingestion runs, secrets, public keys.
+//! What lies outside of the tables, in memory: retrieval, a model, ingestion runs, secrets, public keys.
 
-use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::time::Duration;
 
-use bytes::Bytes;
-use time::OffsetDateTime;
-
-use super::{Switch, failure, locked};
+use super::{Switch, locked};
 use crate::domain::cost::TokenUse;
-use crate::domain::document::{DocumentType, NotADocument};
 use crate::domain::ingestion::IndexRun;
 use crate::domain::prompt::Passage;
 use crate::domain::user::UserId;
 use crate::ports::{
-    Dependency, DocumentReader, FileStore, Indexer, JwksSource, Model, ModelAnswer, PortErrorKind,
-    PortFuture, PublicKey, Search, SecretSource, Started,
+    Dependency, Indexer, JwksSource, Model, ModelAnswer, PortFuture, PublicKey, Search,
+    SecretSource, Started,
 };
-
-/// Objects.
-#[derive(Debug, Default)]
-pub struct MemoryFiles {
-    /// Makes it fail.
-    pub trouble: Switch,
-    objects: Mutex<BTreeMap<String, Bytes>>,
-}
-
-impl MemoryFiles {
-    /// Puts an object there that no call of ours wrote.
-    pub fn hold(&self, key: &str, bytes: Bytes) {
-        locked(&self.objects).insert(key.to_owned(), bytes);
-    }
-
-    /// All objects by key.
-    pub fn objects(&self) -> BTreeMap<String, Bytes> {
-        locked(&self.objects).clone()
-    }
-}
-
-/// Reading in this process: for documents that a test made itself.
-#[derive(Debug, Default)]
-pub struct MemoryDocuments {
-    /// Makes it fail.
-    pub trouble: Switch,
-}
-
-impl DocumentReader for MemoryDocuments {
-    fn pages(
-        &self,
-        document: DocumentType,
-        bytes: Bytes,
-    ) -> PortFuture<'_, Result<u32, NotADocument>> {
-        Box::pin(async move {
-            self.trouble.before(Dependency::Reader).await?;
-            Ok(document.pages(&bytes))
-        })
-    }
-}
-
-impl FileStore for MemoryFiles {
-    fn put<'a>(&'a self, key: &'a str, _content_type: &'a str, bytes: Bytes) -> PortFuture<'a, ()> {
-        Box::pin(async move {
-            self.trouble.before(Dependency::Files).await?;
-            locked(&self.objects).insert(key.to_owned(), bytes);
-            self.trouble.after(Dependency::Files).await
-        })
-    }
-
-    fn get<'a>(&'a self, key: &'a str, bytes_max: usize) -> PortFuture<'a, Bytes> {
-        Box::pin(async move {
-            self.trouble.before(Dependency::Files).await?;
-            let object = locked(&self.objects).get(key).cloned();
-            match object {
-                Some(object) if object.len() <= bytes_max => Ok(object),
-                Some(_) => Err(failure(Dependency::Files, PortErrorKind::Corrupt)),
-                None => Err(failure(Dependency::Files, PortErrorKind::Unavailable)),
-            }
-        })
-    }
-
-    fn delete<'a>(&'a self, key: &'a str) -> PortFuture<'a, ()> {
-        Box::pin(async move {
-            self.trouble.before(Dependency::Files).await?;
-            locked(&self.objects).remove(key);
-            self.trouble.after(Dependency::Files).await
-        })
-    }
-
-    fn presign<'a>(
-        &'a self,
-        key: &'a str,
-        start: OffsetDateTime,
-        valid: Duration,
-    ) -> PortFuture<'a, String> {
-        let url = format!(
-            "https://files.invalid/{key}?from={}&for={}",
-            start.unix_timestamp(),
-            valid.as_secs()
-        );
-        Box::pin(async move { Ok(url) })
-    }
-
-    fn probe(&self) -> PortFuture<'_, ()> {
-        Box::pin(self.trouble.before(Dependency::Files))
-    }
-}
 
 /// Retrieval. It does not filter: what the application lets through is what a test looks at.
 #[derive(Debug, Default)]

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use serde_json::json;
 
-use super::outside::MemoryFiles;
+use super::files::MemoryFiles;
 use super::{Switch, locked};
 use crate::ports::{DeletedJob, Dependency, PortFuture, SpeechJob, Transcriber, Transcription};
 

@@ -13,6 +13,7 @@ mod manual_adapters;
 mod manuals;
 mod openapi;
 mod pdf;
+mod presigned;
 mod process;
 mod query;
 mod quota;

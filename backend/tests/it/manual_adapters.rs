@@ -7,10 +7,11 @@ use backend::context::RequestContext;
 use backend::domain::ingestion::{Job, JobState};
 use backend::domain::manual::{Manual, ManualStatus};
 use backend::domain::trace::TraceParent;
-use backend::ports::Inserted;
+use backend::ports::{Inserted, ObjectFacts, PortErrorKind, PromisedObject};
+use backend::spool::Spooled;
 use serde_json::Value;
 use time::macros::datetime;
-use wiremock::matchers::{method, path};
+use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::adapters::{anna, canceled, dynamo, ports};
@@ -93,4 +94,61 @@ async fn objects_are_sent_with_their_checksum() {
     let sent = &server.received_requests().await.unwrap()[0];
     assert_eq!(sent.body, b"# text");
     assert!(sent.headers.contains_key("x-amz-checksum-sha256"));
+}
+
+#[tokio::test]
+async fn a_presigned_put_binds_size_type_and_checksum() {
+    let server = MockServer::start().await;
+    let ports = ports(&server).await;
+    let promised = PromisedObject {
+        key: "manuals/u/m.pdf".to_owned(),
+        content_type: "application/pdf",
+        size: 5_000_000,
+        sha256: "00".repeat(32),
+    };
+    let start = datetime!(2031-01-02 03:04:05 UTC);
+    let put = ports.files.presign_put(&promised, start, Duration::from_mins(15)).await.unwrap();
+    let signed = "X-Amz-SignedHeaders=content-length%3Bcontent-type%3Bhost%3Bx-amz-checksum-sha256";
+    for part in ["/manuals/manuals/u/m.pdf?", "X-Amz-Expires=900", signed] {
+        assert!(put.url.contains(part), "{part} in {}", put.url);
+    }
+    let headers: Vec<_> = put.headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    assert_eq!(
+        headers,
+        [
+            ("content-length", "5000000"),
+            ("content-type", "application/pdf"),
+            ("x-amz-checksum-sha256", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+        ]
+    );
+    assert!(server.received_requests().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_object_is_looked_at_with_its_checksum_and_a_missing_one_is_none() {
+    let server = MockServer::start().await;
+    let sum = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    let found = ResponseTemplate::new(200)
+        .insert_header("content-length", "6")
+        .insert_header("x-amz-checksum-sha256", sum);
+    Mock::given(method("HEAD"))
+        .and(path("/manuals/there"))
+        .and(header("x-amz-checksum-mode", "ENABLED"))
+        .respond_with(found)
+        .mount(&server)
+        .await;
+    let body = ResponseTemplate::new(200).set_body_string("# text");
+    Mock::given(method("GET")).and(path("/manuals/there")).respond_with(body).mount(&server).await;
+    Mock::given(path("/manuals/denied"))
+        .respond_with(ResponseTemplate::new(403))
+        .mount(&server)
+        .await;
+    let files = ports(&server).await.files;
+    let facts = files.head("there").await.unwrap().unwrap();
+    assert_eq!(facts, ObjectFacts { size: 6, sha256: Some("00".repeat(32)) });
+    assert_eq!(files.head("gone").await.unwrap(), None);
+    assert_eq!(files.head("denied").await.unwrap_err().kind, PortErrorKind::Unavailable);
+    let parts = files.fetch("there").await.unwrap().unwrap();
+    assert_eq!(Spooled::write(parts, 6).await.unwrap().size, 6);
+    assert!(files.fetch("gone").await.unwrap().is_none());
 }

@@ -4,10 +4,12 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use backend::domain::document::{DocumentType, NotADocument};
+use backend::domain::document::{DocumentType, LARGE_BYTES_MAX, NotADocument};
 use backend::pdf_reader::PdfReader;
 use backend::ports::DocumentReader as _;
+use backend::spool::Spooled;
 use bytes::Bytes;
+use futures::StreamExt as _;
 use http::Method;
 use lopdf::{Document, Object, Stream, dictionary};
 
@@ -234,4 +236,64 @@ async fn without_a_reader_the_answer_is_503() {
     let answer = uploaded(&world, &pdf_with(b" null ")).await;
     assert_eq!((answer.status.as_u16(), answer.code().as_str()), (503, "reader_unavailable"));
     assert_eq!(uploaded(&world, b"# no PDF").await.code(), "content_type_mismatch");
+}
+
+/// A file on disk, as a large manual comes.
+async fn spooled(bytes: Vec<u8>) -> Spooled {
+    let parts = futures::stream::iter([Ok(Bytes::from(bytes))]).boxed();
+    Spooled::write(parts, LARGE_BYTES_MAX).await.unwrap()
+}
+
+/// The largest manual: scanned pages, or one picture that is nearly all of it.
+fn largest(streams: usize) -> Vec<u8> {
+    let mut document = Document::with_version("1.5");
+    let root = document.new_object_id();
+    let kids: Vec<Object> = (0..300)
+        .map(|_| document.add_object(dictionary! { "Type" => "Page", "Parent" => root }).into())
+        .collect();
+    let tree = dictionary! { "Type" => "Pages", "Kids" => kids, "Count" => 300 };
+    document.objects.insert(root, Object::Dictionary(tree));
+    let catalog = document.add_object(dictionary! { "Type" => "Catalog", "Pages" => root });
+    document.trailer.set("Root", catalog);
+    let room = usize::try_from(LARGE_BYTES_MAX).unwrap() - 100_000;
+    for _ in 0..streams {
+        let picture = vec![0x5a; room / streams];
+        document.add_object(Stream::new(dictionary! { "Subtype" => "Image" }, picture));
+    }
+    let mut bytes = Vec::new();
+    document.save_to(&mut bytes).unwrap();
+    assert!(bytes.len() > 52_000_000 && bytes.len() <= 52_428_800, "{} bytes", bytes.len());
+    bytes
+}
+
+#[tokio::test]
+async fn the_largest_manuals_are_read_within_the_memory_of_a_large_file() {
+    let reader = PdfReader::of(SERVER);
+    for streams in [300, 1] {
+        let file = spooled(largest(streams)).await;
+        let elapsed = stopwatch();
+        let pages = reader.pages_of_file(DocumentType::Pdf, &file).await.expect("a reader");
+        println!("{streams} streams: read in {:?}", elapsed());
+        assert_eq!(pages.unwrap(), 300, "{streams} streams");
+    }
+}
+
+#[tokio::test]
+async fn a_large_file_is_judged_by_its_bytes() {
+    let reader = PdfReader::of(SERVER);
+    let refused = async |document: DocumentType, bytes: Vec<u8>| {
+        reader.pages_of_file(document, &spooled(bytes).await).await.unwrap().unwrap_err()
+    };
+    let text = vec![b'x'; 5_000_000];
+    let other = refused(DocumentType::Pdf, text.clone()).await;
+    assert!(matches!(other, NotADocument::OtherType), "{other:?}");
+    let cut = largest(1)[..6_000_000].to_vec();
+    let unreadable = refused(DocumentType::Pdf, cut.clone()).await;
+    assert!(matches!(unreadable, NotADocument::Unreadable { .. }), "{unreadable:?}");
+    assert!(matches!(refused(DocumentType::Text, cut).await, NotADocument::OtherType));
+    let read = reader.pages_of_file(DocumentType::Text, &spooled(text).await).await.unwrap();
+    assert_eq!(read.unwrap(), 1);
+    let bomb = [bomb(), vec![b' '; 5_000_000]].concat();
+    let unreadable = refused(DocumentType::Pdf, bomb).await;
+    assert!(matches!(unreadable, NotADocument::Unreadable { .. }), "{unreadable:?}");
 }

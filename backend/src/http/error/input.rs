@@ -42,6 +42,13 @@ pub(super) fn tell_input(error: &InputError) -> Told {
             "file_too_large",
             "The file is larger than one upload may be.",
         ),
+        InputError::FileTooSmall => bad(
+            "file_too_small",
+            "Files of up to 4 MB are sent with the upload itself, not by URL.",
+        ),
+        InputError::Checksum => {
+            bad("checksum_invalid", "The checksum must be a SHA-256 in 64 hexadecimal digits.")
+        }
         InputError::ContentType => told(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "unsupported_content_type",

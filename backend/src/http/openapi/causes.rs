@@ -113,6 +113,26 @@ causes! {
         InputError::Document(NotADocument::Unreadable { source: None }),
     ]);
 
+    /// The file that is announced.
+    AnnouncedFile => inputs([
+        InputError::FileName,
+        InputError::ContentType,
+        InputError::FileTooSmall,
+        InputError::FileTooLarge,
+        InputError::Checksum,
+    ]);
+
+    /// The file that was announced and written.
+    WrittenFile => {
+        let mut errors = inputs([
+            InputError::Document(NotADocument::OtherType),
+            InputError::Document(NotADocument::Unreadable { source: None }),
+        ]);
+        errors.push(ApiError::App(AppError::UploadIncomplete));
+        errors.push(ApiError::App(AppError::UploadMismatch));
+        errors
+    };
+
     /// The header `Idempotency-Key`.
     IdempotencyKey => {
         let mut errors = inputs([InputError::IdempotencyKey]);

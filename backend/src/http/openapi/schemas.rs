@@ -58,6 +58,10 @@ pub(in crate::http) fn sha256() -> Object {
     text("^[0-9a-f]{64}$").build()
 }
 
+pub(in crate::http) fn any_case_sha256() -> Object {
+    text("^[0-9A-Fa-f]{64}$").description(Some("Of the file.")).build()
+}
+
 pub(in crate::http) fn question() -> Object {
     text(QUESTION)
         .min_length(Some(1))

@@ -233,14 +233,14 @@ pub(in crate::http) async fn delete(
 }
 
 /// What makes a request known when it is repeated.
-fn repeatable(headers: &HeaderMap, body: &[u8]) -> Result<Repeatable, AppError> {
+pub(super) fn repeatable(headers: &HeaderMap, body: &[u8]) -> Result<Repeatable, AppError> {
     let bad = |_not_ascii| AppError::Input(InputError::IdempotencyKey);
     let key = headers.get("idempotency-key").map(|key| key.to_str().map(str::to_owned));
     let key = key.transpose().map_err(bad)?;
     Ok(Repeatable { key, body_hash: hex::encode(Sha256::digest(body)) })
 }
 
-fn taken_in(uploaded: Uploaded) -> UploadAnswer {
+pub(super) fn taken_in(uploaded: Uploaded) -> UploadAnswer {
     UploadAnswer {
         manual_id: uploaded.manual_id,
         name: uploaded.name,
