@@ -4,6 +4,7 @@
 mod authenticate;
 mod body;
 mod cors;
+mod docs;
 mod envelope;
 mod error;
 mod extract;

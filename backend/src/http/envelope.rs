@@ -68,7 +68,10 @@ pub(super) async fn envelope(State(app): State<App>, request: Request, next: Nex
 
 fn put_headers(headers: &mut HeaderMap, context: &RequestContext) {
     for (name, value) in FIXED_HEADERS {
-        headers.insert(name, value);
+        // One page has a policy of its own.
+        if name != header::CONTENT_SECURITY_POLICY || !headers.contains_key(&name) {
+            headers.insert(name, value);
+        }
     }
     if let Ok(id) = HeaderValue::from_str(&context.request_id) {
         headers.insert(X_REQUEST_ID, id);

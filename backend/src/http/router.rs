@@ -6,9 +6,11 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::config::Stage;
 use crate::http::authenticate::authenticate;
 use crate::http::body::limit_size;
 use crate::http::cors::cors;
+use crate::http::docs;
 use crate::http::envelope::envelope;
 use crate::http::error::ApiError;
 use crate::http::routes::{health, ingestion, manuals, presigned, query, user};
@@ -33,11 +35,14 @@ use crate::state::App;
 /// 10 input                                                                      the routes
 /// ```
 ///
-/// `/health`, `/version` and `OPTIONS` are open: they pass 4, 6 and 7–9.
+/// `/health`, `/version`, `/docs` and `OPTIONS` are open: they pass 4, 6 and 7–9.
 pub fn router(app: App) -> Router {
     let limited =
         Router::new().merge(protected(&app)).fallback(no_such_route).layer(from_fn(limit_size));
+    let described =
+        if app.config.stage == Stage::Production { Router::new() } else { described().into() };
     Router::from(open())
+        .merge(described)
         .merge(limited)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(app.clone(), source_address))
@@ -55,7 +60,7 @@ fn protected(app: &App) -> Router<App> {
 
 /// Every route and what its handler says of itself; `routes!` takes no handler that says nothing.
 pub(super) fn documented() -> OpenApiRouter<App> {
-    open().merge(reading()).merge(signed())
+    open().merge(described()).merge(reading()).merge(signed())
 }
 
 /// Needs no user.
@@ -64,6 +69,15 @@ fn open() -> OpenApiRouter<App> {
         .routes(routes!(health::health))
         .routes(routes!(health::deep))
         .routes(routes!(health::version))
+}
+
+/// What the service says of itself to developers; in production these are no routes.
+fn described() -> OpenApiRouter<App> {
+    OpenApiRouter::default()
+        .routes(routes!(docs::openapi))
+        .routes(routes!(docs::page))
+        .routes(routes!(docs::script))
+        .routes(routes!(docs::style))
 }
 
 /// Needs a token.

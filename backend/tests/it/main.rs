@@ -8,6 +8,7 @@ mod body_size;
 mod cache;
 mod conformance;
 mod contract;
+mod docs;
 mod failures;
 mod manual_adapters;
 mod manuals;

@@ -99,6 +99,7 @@ fn examples(document: &Value, content: &Value) -> Vec<Value> {
     let own = content["examples"].as_object().into_iter().flat_map(|named| named.values());
     let mut all: Vec<Value> =
         own.map(|example| resolved(document, example)["value"].clone()).collect();
+    all.extend(content.get("example").cloned());
     let of_schema =
         resolved(document, &content["schema"])["examples"].as_array().into_iter().flatten();
     all.extend(of_schema.cloned());

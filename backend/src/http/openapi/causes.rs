@@ -34,6 +34,9 @@ causes! {
     /// Our own time is up.
     Deadline => vec![ApiError::App(AppError::Deadline(DeadlinePassed))];
 
+    /// What is not there in production.
+    Production => vec![ApiError::NoSuchRoute];
+
     /// What every call that needs a user passes: the layers up to and with authentication, and the deadline.
     SignedIn => {
         let mut errors: Vec<ApiError> = [
