@@ -1,7 +1,12 @@
-//! The admin interface, on a port of its own that no AWS client knows: outages and statistics.
+//! The admin interface, on a port of its own that no AWS client knows: outages, statistics, messages.
 //!
 //! `PUT /outages` begins one, `PUT /outages/{id}` renews it, `DELETE /outages/{id}` ends it,
 //! `GET /outages` lists them, `GET /stats` reports every emulator and the process.
+//!
+//! `GET /queues` lists every queue: `logical_id`, `name`, `url`, `sent` and `deleted` since the start, and the `messages` that
+//! it holds, oldest first: `message_id`, `body`, `attributes`, `sent_ms`, `receives`, `in_flight`. Looking receives nothing.
+//! `GET /topics` lists every topic: `logical_id`, `arn`, `count` since the start, and the last 10 000 that were `published`,
+//! oldest first: `message_id`, `published_ms`, `subject`, `message`, `attributes`. Times are the test clock's.
 //!
 //! Under `services`, by endpoint name, since the start:
 //!
@@ -30,10 +35,19 @@ use serde_json::{Value, json};
 use crate::clock::Clock;
 use crate::outages::{BadField, Outages};
 use crate::server::{Body, Handler};
+use crate::sns::Sns;
+use crate::sqs::Sqs;
 use crate::stats::Stats;
 use crate::wire;
 
 const MAX_BODY: usize = 64 * 1024;
+
+/// The services that hold messages.
+#[derive(Debug, Clone)]
+pub(crate) struct Messages {
+    pub(crate) sqs: Arc<Sqs>,
+    pub(crate) sns: Arc<Sns>,
+}
 
 /// The handler of the admin port.
 #[derive(Debug, Clone)]
@@ -42,6 +56,7 @@ pub(crate) struct Admin {
     pub(crate) outages: Arc<Outages>,
     /// Endpoint name → counters.
     pub(crate) stats: Arc<BTreeMap<&'static str, Arc<Stats>>>,
+    pub(crate) messages: Messages,
 }
 
 impl Handler for Admin {
@@ -90,9 +105,11 @@ impl Admin {
             }
             (&Method::GET, ["outages"]) => json_page(StatusCode::OK, &self.outages.list()),
             (&Method::GET, ["stats"]) => json_page(StatusCode::OK, &self.report()),
+            (&Method::GET, ["queues"]) => json_page(StatusCode::OK, &self.messages.sqs.report()),
+            (&Method::GET, ["topics"]) => json_page(StatusCode::OK, &self.messages.sns.report()),
             _ => json_page(
                 StatusCode::NOT_FOUND,
-                &json!({"error": "known are PUT|GET /outages, PUT|DELETE /outages/{id}, GET /stats"}),
+                &json!({"error": "known are PUT|GET /outages, PUT|DELETE /outages/{id}, GET /stats, GET /queues, GET /topics"}),
             ),
         }
     }

@@ -1,4 +1,4 @@
-//! The layer before every JSON service: who signed, which operation, may they, is it out, is the
+//! The layer before every service with a model: who signed, which operation, may they, is it out, is the
 //! input sound; then the service, timed. The order is that of AWS: a bad signature is told before a
 //! bad input.
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::server::{Body, Handler};
 use crate::service::{Call, Service};
 use crate::signature::{self, Verifier};
 use crate::stats::Stats;
-use crate::wire::{self, Protocol};
+use crate::wire::{self, Protocol, Spelling};
 
 /// The largest body that a JSON service takes: Bedrock's own limit is 25 MB for `Converse`.
 const MAX_BODY: usize = 25 * 1024 * 1024;
@@ -87,12 +87,12 @@ impl Inner {
     }
 
     async fn answer(&self, parts: Parts, body: Incoming) -> Response<Body> {
-        let protocol = self.model.protocol;
         let body = match Limited::new(body, MAX_BODY).collect().await {
             Ok(body) => body.to_bytes(),
             Err(error) => {
                 tracing::debug!(%error, "cannot read a request");
-                return wire::error(protocol, 413, "RequestEntityTooLargeException", "too large");
+                let spelling = self.model.spelling();
+                return wire::error(spelling, 413, "RequestEntityTooLargeException", "too large");
             }
         };
         match self.call(&parts, &body).await {
@@ -103,31 +103,32 @@ impl Inner {
     async fn call(&self, parts: &Parts, body: &Bytes) -> Result<Response<Body>, Response<Body>> {
         let protocol = self.model.protocol;
         let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok());
-        let target = header("x-amz-target");
+        let spelling = self.model.spelling();
+        let target = self.model.target(&parts.headers, body);
         let Some((name, operation, located)) =
-            self.model.resolve(&parts.method, parts.uri.path(), target)
+            self.model.resolve(&parts.method, parts.uri.path(), target.as_deref())
         else {
-            return Err(unknown_operation(protocol));
+            return Err(unknown_operation(spelling, target.as_deref()));
         };
         if !operation.unsigned || Verifier::is_signed(parts) {
             let role = self.verifier.verify(parts, body).map_err(|refused| {
-                wire::error(protocol, protocol.refused(), refused.code, &refused.message)
+                wire::error(spelling, protocol.refused(), refused.code, &refused.message)
             })?;
             if !operation.unsigned && !role.may(operation.access) {
                 let text =
                     signature::denied(&self.shared.account_id, role, self.service.name(), name);
                 let status = protocol.refused();
-                return Err(wire::error(protocol, status, "AccessDeniedException", &text));
+                return Err(wire::error(spelling, status, "AccessDeniedException", &text));
             }
         }
         let user = header("x-manuel-user");
         if let Some(outage) = self.shared.outages.matching(self.service.name(), name, user) {
-            return Err(wire::error(protocol, outage.status, &outage.error, &outage.message));
+            return Err(wire::error(spelling, outage.status, &outage.error, &outage.message));
         }
         let input = self
             .model
             .input(operation, &located, parts, body)
-            .map_err(|refusal| wire::error(protocol, 400, &refusal.code, &refusal.message))?;
+            .map_err(|refusal| wire::error(spelling, 400, &refusal.code, &refusal.message))?;
         let call = Call {
             operation: name.to_owned(),
             input,
@@ -139,12 +140,19 @@ impl Inner {
             .service
             .call(call)
             .await
-            .map_err(|error| wire::error(protocol, error.status, error.code, &error.message))?;
-        Ok(wire::success(protocol, operation.status, &output))
+            .map_err(|error| wire::error(spelling, error.status, error.code, &error.message))?;
+        Ok(wire::success(spelling, name, operation.status, &output))
     }
 }
 
-fn unknown_operation(protocol: Protocol) -> Response<Body> {
-    let status = if protocol == Protocol::RestJson1 { 404 } else { 400 };
-    wire::error(protocol, status, "UnknownOperationException", "")
+fn unknown_operation(spelling: Spelling<'_>, target: Option<&str>) -> Response<Body> {
+    let (status, message) = match spelling.protocol {
+        Protocol::RestJson1 => (404, String::new()),
+        Protocol::AwsQuery => {
+            let named = target.unwrap_or_default();
+            (400, format!("Could not find operation {named}"))
+        }
+        Protocol::DynamoDb | Protocol::AwsJson10 | Protocol::AwsJson11 => (400, String::new()),
+    };
+    wire::error(spelling, status, "UnknownOperationException", &message)
 }

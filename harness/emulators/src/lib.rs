@@ -1,5 +1,5 @@
-//! Emulated AWS for tests and load runs: DynamoDB, S3, Cognito, Secrets Manager, Bedrock and its
-//! knowledge base, in one process, on 127.0.0.1 and ports that the kernel picks.
+//! Emulated AWS for tests and load runs: DynamoDB, S3, Cognito, Secrets Manager, Transcribe, SQS,
+//! SNS, Bedrock and its knowledge base, in one process, on 127.0.0.1 and ports that the kernel picks.
 //!
 //! ```text
 //! SDK ─ SigV4 ─▶ front (operation → signature → permission → outage → model) ─▶ Service::call
@@ -24,9 +24,12 @@ mod secrets;
 mod server;
 pub(crate) mod service;
 mod signature;
+mod sns;
+mod sqs;
 mod start;
 mod stats;
 mod template;
+mod transcribe;
 mod wire;
 
 pub use crate::bedrock::{Distribution, LatencyModel, NOTHING_SAID, TEXT_MODEL_ID};
@@ -37,3 +40,4 @@ pub use crate::resources::{NAME_PREFIX, Resources};
 pub use crate::s3::StoreError;
 pub use crate::start::{Emulators, start};
 pub use crate::template::TemplateError;
+pub use crate::transcribe::TranscriptionTime;

@@ -1,5 +1,6 @@
 //! The extract of a service's public model: which operations there are, how a request names one, and
 //! what its input may be. The format is described in `models/README.md`; `validate` applies it.
+mod form;
 mod route;
 pub(crate) mod shape;
 mod validate;
@@ -12,7 +13,7 @@ use serde_json::{Map, Value};
 use crate::credentials::Access;
 use crate::model::route::Template;
 use crate::model::shape::Shape;
-use crate::wire::Protocol;
+use crate::wire::{Protocol, Spelling};
 
 /// A file of `models/` that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +46,15 @@ pub(crate) struct Model {
     /// The code of a failed constraint: `ValidationException` in most services.
     #[serde(default = "validation_exception")]
     validation_error: String,
+    /// The member that holds an error's text: `message` in most services.
+    #[serde(default = "message")]
+    message_member: String,
+    /// awsQuery: the `Version` that every call names.
+    #[serde(default)]
+    version: String,
+    /// awsQuery: the namespace of every answer.
+    #[serde(default)]
+    xml_namespace: String,
     operations: BTreeMap<String, Operation>,
     #[serde(default)]
     shapes: BTreeMap<String, Shape>,
@@ -109,6 +119,26 @@ impl Model {
         inputs.chain(self.shapes.values()).try_for_each(Shape::compile)
     }
 
+    /// How the service spells its answers.
+    pub(crate) fn spelling(&self) -> Spelling<'_> {
+        Spelling {
+            protocol: self.protocol,
+            message_member: &self.message_member,
+            xml_namespace: &self.xml_namespace,
+        }
+    }
+
+    /// What a request says that it wants, where that is not its path: a header, or the form's
+    /// `Action` of this model's version.
+    pub(crate) fn target(&self, headers: &http::HeaderMap, body: &[u8]) -> Option<String> {
+        if self.protocol != Protocol::AwsQuery {
+            return headers.get("x-amz-target")?.to_str().ok().map(str::to_owned);
+        }
+        let form = form::Form::parse(body);
+        let current = form.text("Version") == Some(self.version.as_str());
+        form.text("Action").filter(|_| current).map(str::to_owned)
+    }
+
     /// The operation that a request names.
     pub(crate) fn resolve(
         &self,
@@ -123,7 +153,15 @@ impl Model {
                 Some((name.as_str(), operation, Located { labels }))
             });
         }
-        let name = target?.strip_prefix(&self.target_prefix)?.strip_prefix('.')?;
+        let name = match self.protocol {
+            Protocol::AwsQuery => target?,
+            Protocol::DynamoDb
+            | Protocol::AwsJson10
+            | Protocol::AwsJson11
+            | Protocol::RestJson1 => {
+                target?.strip_prefix(&self.target_prefix)?.strip_prefix('.')?
+            }
+        };
         let (name, operation) = self.operations.get_key_value(name)?;
         (method == Method::POST).then_some((name.as_str(), operation, Located::default()))
     }
@@ -136,7 +174,15 @@ impl Model {
         parts: &http::request::Parts,
         body: &[u8],
     ) -> Result<Value, Refusal> {
-        let mut raw = body_members(body)?;
+        let mut raw = match self.protocol {
+            Protocol::AwsQuery => {
+                form::Form::parse(body).members("", &operation.input, &self.shapes)
+            }
+            Protocol::DynamoDb
+            | Protocol::AwsJson10
+            | Protocol::AwsJson11
+            | Protocol::RestJson1 => body_members(body)?,
+        };
         let query: Vec<(String, String)> =
             url::form_urlencoded::parse(parts.uri.query().unwrap_or("").as_bytes())
                 .into_owned()
@@ -187,6 +233,10 @@ fn serialization(message: &str) -> Refusal {
 
 fn validation_exception() -> String {
     "ValidationException".to_owned()
+}
+
+fn message() -> String {
+    "message".to_owned()
 }
 
 fn ok() -> u16 {

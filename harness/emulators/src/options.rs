@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::bedrock::LatencyModel;
+use crate::transcribe::TranscriptionTime;
 
 /// Where the emulated S3 keeps its objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub struct Options {
     /// The `CloudFormation` template that names tables, their time-to-live attributes, and buckets.
     pub template: PathBuf,
     pub model_latency: LatencyModel,
+    /// None at all where the model's latency is zero.
+    pub transcription_time: TranscriptionTime,
     /// The preset value of the HMAC key's secret.
     pub hmac_secret: String,
 }
@@ -46,6 +49,7 @@ impl fmt::Debug for Options {
             .field("clock_file", &self.clock_file)
             .field("template", &self.template)
             .field("model_latency", &self.model_latency)
+            .field("transcription_time", &self.transcription_time)
             .finish_non_exhaustive()
     }
 }

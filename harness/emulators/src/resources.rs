@@ -11,6 +11,10 @@ pub struct Resources {
     pub tables: BTreeMap<String, String>,
     /// Logical id in the template (`ManualsBucket`) → bucket name (`manuel-local-manuals`).
     pub buckets: BTreeMap<String, String>,
+    /// Logical id in the template (`DeadLetterQueue`) → queue URL on the emulated SQS endpoint.
+    pub queues: BTreeMap<String, String>,
+    /// Logical id in the template (`AlertsTopic`) → topic ARN.
+    pub topics: BTreeMap<String, String>,
     pub user_pool_id: String,
     pub client_id: String,
     /// Where the user pool's keys are served: on the emulated Cognito endpoint.

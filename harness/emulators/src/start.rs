@@ -9,8 +9,8 @@ use rand_chacha::ChaCha12Rng;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::admin::Admin;
-use crate::bedrock;
+use crate::admin::{Admin, Messages};
+use crate::bedrock::{self, LatencyModel};
 use crate::clock::Clock;
 use crate::cognito::{Cognito, PoolIds};
 use crate::credentials::{self, Keys, Role};
@@ -26,19 +26,25 @@ use crate::secrets::Secrets;
 use crate::server::{Handler, Port};
 use crate::service::Service;
 use crate::signature::Verifier;
+use crate::sns::Sns;
+use crate::sqs::Sqs;
 use crate::stats::Stats;
 use crate::template::Template;
+use crate::transcribe::{Transcribe, TranscriptionTime};
 
 /// How long a stop waits for requests under way.
 const GRACE: Duration = Duration::from_millis(200);
 
 /// Endpoint name, name in the credential scope, model. The stores have their models built in.
-const JSON_SERVICES: [(&str, &str, &str); 5] = [
+const SERVICES: [(&str, &str, &str); 8] = [
     ("cognito-idp", "cognito-idp", include_str!("../models/cognito-idp.json")),
     ("secretsmanager", "secretsmanager", include_str!("../models/secretsmanager.json")),
     ("bedrock-runtime", "bedrock", include_str!("../models/bedrock-runtime.json")),
     ("bedrock-agent", "bedrock", include_str!("../models/bedrock-agent.json")),
     ("bedrock-agent-runtime", "bedrock", include_str!("../models/bedrock-agent-runtime.json")),
+    ("transcribe", "transcribe", include_str!("../models/transcribe.json")),
+    ("sqs", "sqs", include_str!("../models/sqs.json")),
+    ("sns", "sns", include_str!("../models/sns.json")),
 ];
 
 /// Running emulators. Dropping them ends everything at once; [`Emulators::stop`] is gentler.
@@ -56,7 +62,7 @@ pub struct Emulators {
 
 impl Emulators {
     /// Service → `http://127.0.0.1:PORT`: dynamodb, s3, cognito-idp, bedrock-runtime, bedrock-agent,
-    /// bedrock-agent-runtime, secretsmanager.
+    /// bedrock-agent-runtime, secretsmanager, transcribe, sqs, sns.
     pub fn endpoints(&self) -> &BTreeMap<String, String> {
         &self.endpoints
     }
@@ -126,9 +132,25 @@ pub async fn start(options: Options) -> Result<Emulators, StartError> {
     let mut rng = ChaCha12Rng::seed_from_u64(options.seed);
     let mut id = || credentials::text(&mut rng, 10, b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ");
     let (base_id, source_id) = (id(), id());
-    let base = KnowledgeBase::new(store, manuals_bucket, base_id.clone(), source_id.clone(), clock);
+    let base = KnowledgeBase::new(
+        store.clone(),
+        manuals_bucket,
+        base_id.clone(),
+        source_id.clone(),
+        clock.clone(),
+    );
     starting.json(Arc::new(knowledge_base::agent(Arc::clone(&base))), None).await?;
     starting.json(Arc::new(knowledge_base::agent_runtime(base)), None).await?;
+
+    let place = (options.region.as_str(), options.account_id.as_str());
+    // A model that answers at once has a recogniser that does.
+    let at_once = options.model_latency == LatencyModel::zero();
+    let time = if at_once { TranscriptionTime::zero() } else { options.transcription_time };
+    starting.json(Arc::new(Transcribe::new(clock.clone(), store, place, time)), None).await?;
+    let sqs = Arc::new(Sqs::new(clock.clone(), place, &stores.queues));
+    sqs.serve_at(&starting.json(Arc::new(Arc::clone(&sqs)), None).await?);
+    let sns = Arc::new(Sns::new(clock, place, &stores.topics));
+    starting.json(Arc::new(Arc::clone(&sns)), None).await?;
 
     let resources = Resources {
         tables: stores.tables.into_iter().map(|table| (table.logical_id, table.name)).collect(),
@@ -137,6 +159,12 @@ pub async fn start(options: Options) -> Result<Emulators, StartError> {
             .into_iter()
             .map(|bucket| (bucket.logical_id, bucket.name))
             .collect(),
+        queues: stores
+            .queues
+            .into_iter()
+            .map(|queue| (queue.logical_id, sqs.url(&queue.name)))
+            .collect(),
+        topics: sns.arns(),
         jwks_url: format!("{cognito_url}{}", ids.jwks_path()),
         user_pool_id: ids.user_pool_id,
         client_id: ids.client_id,
@@ -145,7 +173,7 @@ pub async fn start(options: Options) -> Result<Emulators, StartError> {
         data_source_id: source_id,
         hmac_secret_id,
     };
-    starting.finish(resources).await
+    starting.finish(resources, Messages { sqs, sns }).await
 }
 
 /// What has been started so far; dropping it ends that again.
@@ -165,12 +193,12 @@ impl Starting {
     fn new(options: &Options) -> Result<Self, StartError> {
         let clock = Clock::new(options.clock_file.clone());
         let mut models = BTreeMap::new();
-        for (service, scope, text) in JSON_SERVICES {
+        for (service, scope, text) in SERVICES {
             let model =
                 Model::parse(text).map_err(|source| StartError::Model { service, source })?;
             models.insert(service, (scope, model));
         }
-        let services = JSON_SERVICES.iter().map(|(name, ..)| *name).chain(["dynamodb", "s3"]);
+        let services = SERVICES.iter().map(|(name, ..)| *name).chain(["dynamodb", "s3"]);
         let outages = Arc::new(Outages::new(clock.clone(), services.collect()));
         let mut background = JoinSet::new();
         background.spawn(clock.clone().follow());
@@ -215,7 +243,7 @@ impl Starting {
         Ok(store)
     }
 
-    /// Puts a JSON service behind its front; its name must be one of `JSON_SERVICES`.
+    /// Puts a JSON service behind its front; its name must be one of `SERVICES`.
     async fn json(
         &mut self,
         service: Arc<dyn Service>,
@@ -249,11 +277,16 @@ impl Starting {
         Verifier::new(self.keys.clone(), self.region.clone(), scope, self.shared.clock.clone())
     }
 
-    async fn finish(mut self, resources: Resources) -> Result<Emulators, StartError> {
+    async fn finish(
+        mut self,
+        resources: Resources,
+        messages: Messages,
+    ) -> Result<Emulators, StartError> {
         let admin = Admin {
             clock: self.shared.clock.clone(),
             outages: Arc::clone(&self.shared.outages),
             stats: Arc::new(self.stats),
+            messages,
         };
         let port = Port::bind().await.map_err(StartError::Listen)?;
         let admin_url = port.url();

@@ -1,12 +1,18 @@
-//! Reading tables, time-to-live attributes and buckets out of the `CloudFormation` template that
+//! Reading tables, time-to-live attributes, buckets, queues and topics out of the `CloudFormation` template that
 //! deploys the backend, so that there is one description of them. Intrinsic functions (`!Ref`,
 //! `!Sub`, `!If` …) are tolerated, not evaluated: names come from the logical ids.
+mod queues;
+
 use std::path::Path;
 
 use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
 use serde_json::{Map, Value, json};
 
 use crate::resources::NAME_PREFIX;
+
+#[cfg(test)]
+pub(crate) use self::queues::Redrive;
+pub(crate) use self::queues::{QueueSpec, TopicSpec};
 
 /// A template that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +25,8 @@ pub enum TemplateError {
     NoResources,
     #[error("table `{0}` has no `{1}`")]
     Table(String, &'static str),
+    #[error("`{0}` has a `{1}` that is not emulated")]
+    Property(String, &'static str),
     #[error("it has no bucket `ManualsBucket`")]
     NoManualsBucket,
 }
@@ -28,6 +36,8 @@ pub enum TemplateError {
 pub(crate) struct Template {
     pub(crate) tables: Vec<Table>,
     pub(crate) buckets: Vec<Bucket>,
+    pub(crate) queues: Vec<QueueSpec>,
+    pub(crate) topics: Vec<TopicSpec>,
 }
 
 /// A table to create.
@@ -61,7 +71,12 @@ impl Template {
             .get("Resources")
             .and_then(Value::as_object)
             .ok_or(TemplateError::NoResources)?;
-        let mut template = Self { tables: Vec::new(), buckets: Vec::new() };
+        let mut template = Self {
+            tables: Vec::new(),
+            buckets: Vec::new(),
+            queues: Vec::new(),
+            topics: Vec::new(),
+        };
         for (id, resource) in resources {
             let properties = resource.get("Properties").cloned().unwrap_or(json!({}));
             match resource.get("Type").and_then(Value::as_str) {
@@ -72,9 +87,12 @@ impl Template {
                 Some("AWS::S3::Bucket") => template
                     .buckets
                     .push(Bucket { logical_id: id.clone(), name: name(id, "Bucket") }),
+                Some("AWS::SQS::Queue") => template.queues.push(queues::queue(id, &properties)?),
+                Some("AWS::SNS::Topic") => template.topics.push(queues::topic(id, &properties)?),
                 _ => {}
             }
         }
+        queues::check_redrives(&template.queues)?;
         Ok(template)
     }
 
@@ -89,7 +107,7 @@ impl Template {
 }
 
 /// `RateLimitTable` → `manuel-local-rate-limit`.
-fn name(logical_id: &str, suffix: &str) -> String {
+pub(crate) fn name(logical_id: &str, suffix: &str) -> String {
     let stem = logical_id.strip_suffix(suffix).filter(|stem| !stem.is_empty());
     let mut name = NAME_PREFIX.to_owned();
     for (index, letter) in stem.unwrap_or(logical_id).char_indices() {

@@ -132,6 +132,7 @@ impl EmbeddedStage {
             clock_file: Some(clock_file.clone()),
             template: settings.root.join("backend/deploy/template.yaml"),
             model_latency: settings.model_latency.into(),
+            transcription_time: emulators::TranscriptionTime::default(),
             hmac_secret: hmac_secret.clone(),
         })
         .await
@@ -222,6 +223,8 @@ impl EmbeddedStage {
             audio_bucket: bucket("AudioBucket")?,
             knowledge_base_id: names.knowledge_base_id.clone(),
             data_source_id: names.data_source_id.clone(),
+            dead_letter_queue_url: names.queues.get("DeadLetterQueue").cloned(),
+            alerts_topic_arn: names.topics.get("AlertsTopic").cloned(),
         })
     }
 }

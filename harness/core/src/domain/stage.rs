@@ -32,7 +32,7 @@ pub struct StageDescription {
     /// Sign-in.
     pub cognito: CognitoRef,
     /// AWS service name (`dynamodb`, `s3`, `cognito-idp`, `bedrock-runtime`, `bedrock-agent`, `bedrock-agent-runtime`,
-    /// `secretsmanager`) → endpoint URL.
+    /// `secretsmanager`, `transcribe`, `sqs`, `sns`) → endpoint URL.
     pub endpoints: BTreeMap<String, String>,
     /// Names of tables, buckets and other resources that checks read.
     pub resources: Resources,
@@ -112,6 +112,12 @@ pub struct Resources {
     pub knowledge_base_id: String,
     /// Its data source.
     pub data_source_id: String,
+    /// URL of the queue of what failed for good. What it holds is read through `admin.emulators_url` (`/queues`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead_letter_queue_url: Option<String>,
+    /// ARN of the topic for people. What was published is read through `admin.emulators_url` (`/topics`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alerts_topic_arn: Option<String>,
 }
 
 /// A user who can sign in by password.
@@ -134,7 +140,7 @@ pub struct StageUser {
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Admin {
-    /// Base URL of the emulators' admin API (`/stats`, `/outages`); none on a stage of real services.
+    /// Base URL of the emulators' admin API (`/stats`, `/outages`, `/queues`, `/topics`); none on a stage of real services.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub emulators_url: Option<String>,
     /// The `TEST_CLOCK_FILE` of the stage: a signed offset in milliseconds.

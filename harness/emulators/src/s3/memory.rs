@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use md5::{Digest as _, Md5};
 use s3s::dto::{Checksum, Tag, Timestamp};
 use s3s::{S3Result, s3_error};
 
 use crate::clock::Clock;
 use crate::s3::attributes::Attributes;
+use crate::s3::received::checksum;
 use crate::s3::store::ObjectInfo;
 use crate::signature;
 
@@ -108,6 +110,27 @@ impl Memory {
                 .collect())
         });
         listed.unwrap_or_default()
+    }
+
+    /// Whether there is such a bucket.
+    pub(super) fn has_bucket(&self, name: &str) -> bool {
+        self.buckets(|buckets| buckets.contains_key(name))
+    }
+
+    /// Puts an object as a service of AWS does for its caller; false without the bucket.
+    pub(super) fn put_whole(&self, bucket: &str, key: &str, body: Bytes, kind: &str) -> bool {
+        let modified_ms = self.now_ms();
+        let attributes =
+            Attributes { content_type: Some(kind.to_owned()), ..Attributes::default() };
+        let etag = hex::encode(Md5::digest(&body));
+        let Ok(checksum) = checksum(&body, None) else { return false };
+        let (tags, parts) = (Vec::new(), Vec::new());
+        let object = Object { body, etag, modified_ms, attributes, tags, checksum, parts };
+        let put = self.bucket(bucket, |bucket| {
+            bucket.objects.insert(key.to_owned(), Arc::new(object));
+            Ok(())
+        });
+        put.is_ok()
     }
 
     /// The object, if there is one.

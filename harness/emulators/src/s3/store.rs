@@ -1,5 +1,5 @@
-//! A handle with which other emulators (the knowledge base) read objects directly, whatever the
-//! backing is. Reading only: writes go over the wire, where permissions are checked.
+//! A handle with which other emulators (the knowledge base, Transcribe) reach objects directly,
+//! whatever the backing is. Callers' own writes go over the wire, where permissions are checked.
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -43,14 +43,50 @@ impl S3Store {
         match self {
             Self::Memory(memory) => memory.object(bucket, key).map(|object| object.body.clone()),
             Self::Folder(root) => {
-                let inside = Path::new(key)
-                    .components()
-                    .all(|part| matches!(part, std::path::Component::Normal(_)));
-                let path = inside.then(|| root.join(bucket).join(key))?;
+                let path = inside(&root.join(bucket), key)?;
                 tokio::fs::read(path).await.ok().map(Bytes::from)
             }
         }
     }
+
+    /// Whether there is such a bucket.
+    pub(crate) async fn has_bucket(&self, bucket: &str) -> bool {
+        match self {
+            Self::Memory(memory) => memory.has_bucket(bucket),
+            Self::Folder(root) => {
+                let plain = !bucket.is_empty() && !bucket.contains(['/', '.']);
+                plain && tokio::fs::try_exists(root.join(bucket)).await.unwrap_or(false)
+            }
+        }
+    }
+
+    /// Puts an object whole; false without such a bucket, or where the folder cannot be written.
+    pub(crate) async fn put(
+        &self,
+        bucket: &str,
+        key: &str,
+        body: Bytes,
+        content_type: &str,
+    ) -> bool {
+        if !self.has_bucket(bucket).await {
+            return false;
+        }
+        match self {
+            Self::Memory(memory) => memory.put_whole(bucket, key, body, content_type),
+            Self::Folder(root) => {
+                let Some(path) = inside(&root.join(bucket), key) else { return false };
+                let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
+                tokio::fs::create_dir_all(folder).await.is_ok()
+                    && tokio::fs::write(path, body).await.is_ok()
+            }
+        }
+    }
+}
+
+/// The path of a key, unless it leads out of the bucket.
+fn inside(bucket: &Path, key: &str) -> Option<PathBuf> {
+    let normal = |part| matches!(part, std::path::Component::Normal(_));
+    Path::new(key).components().all(normal).then(|| bucket.join(key))
 }
 
 fn walk(root: &Path, prefix: &str) -> Vec<ObjectInfo> {

@@ -19,7 +19,7 @@ async fn starts_and_stops_within_their_bounds() {
     let stage = Stage::start().await;
     let started = elapsed();
     let addresses = addresses(&stage);
-    assert_eq!(addresses.len(), 8);
+    assert_eq!(addresses.len(), 11);
     assert!(addresses.iter().all(|address| address.starts_with("127.0.0.1:")));
     // A keep-alive connection that is idle, and one whose request never ends.
     stage.dynamodb().list_tables().send().await.unwrap();
@@ -61,6 +61,7 @@ async fn a_template_that_cannot_be_used_is_named() {
         clock_file: None,
         template,
         model_latency: LatencyModel::zero(),
+        transcription_time: emulators::TranscriptionTime::zero(),
         hmac_secret: "x".to_owned(),
     };
     let absent = folder.path().join("absent.yaml");
@@ -87,7 +88,7 @@ async fn every_service_counts_its_requests() {
     assert_eq!((&dynamodb["faults"], &dynamodb["in_flight"]), (&0.into(), &0.into()));
     assert!(dynamodb["service_time_us"]["max"].as_u64().unwrap() > 0);
     assert_eq!(stats["services"]["s3"]["requests"], 1);
-    assert_eq!(stats["services"].as_object().unwrap().len(), 7);
+    assert_eq!(stats["services"].as_object().unwrap().len(), 10);
     assert!(stats["process"]["rss_bytes"].as_u64().unwrap() > 0);
 }
 

@@ -9,4 +9,7 @@ mod lifecycle;
 mod outages;
 mod s3;
 mod secrets;
+mod sns;
+mod sqs;
 mod stage;
+mod transcribe;

@@ -105,7 +105,7 @@ async fn an_outage_for_one_user_meets_that_user_only() {
 async fn bad_input_names_the_field() {
     let stage = Stage::start().await;
     for (field, value) in [
-        ("service", json!("sqs")),
+        ("service", json!("kinesis")),
         ("status", json!("500")),
         ("ttl_ms", json!(60_000)),
         ("error", json!("")),

@@ -6,7 +6,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use emulators::{Emulators, LatencyModel, Options, S3Backing};
+use emulators::{Distribution, Emulators, LatencyModel, Options, S3Backing, TranscriptionTime};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -27,6 +27,25 @@ impl Stage {
     pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let options = options(&folder, S3Backing::Memory);
+        Self::start_with(folder, options).await
+    }
+
+    /// Jobs take their time: a third of `time.base_ms` they are queued.
+    pub(crate) async fn start_with_slow_jobs(time: TranscriptionTime) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut options = options(&folder, S3Backing::Memory);
+        options.transcription_time = time;
+        options.model_latency =
+            LatencyModel { base: Distribution::Constant { ms: 1 }, ms_per_1000_output_tokens: 0 };
+        Self::start_with(folder, options).await
+    }
+
+    /// Another template, which must name the manuals' bucket.
+    pub(crate) async fn start_from(template: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("template.yaml");
+        std::fs::write(&path, template).unwrap();
+        let options = Options { template: path, ..options(&folder, S3Backing::Memory) };
         Self::start_with(folder, options).await
     }
 
@@ -126,6 +145,19 @@ impl Stage {
         aws_sdk_secretsmanager::Client::new(&self.config("secretsmanager", pair))
     }
 
+    pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::new(&self.config("sqs", self.emulators.backend_credentials()))
+    }
+
+    pub(crate) fn sns(&self) -> aws_sdk_sns::Client {
+        aws_sdk_sns::Client::new(&self.config("sns", self.emulators.backend_credentials()))
+    }
+
+    pub(crate) fn transcribe(&self) -> aws_sdk_transcribe::Client {
+        let pair = self.emulators.backend_credentials();
+        aws_sdk_transcribe::Client::new(&self.config("transcribe", pair))
+    }
+
     /// An SDK configuration for one service: no retries, so that a test sees each answer.
     pub(crate) fn config(&self, service: &str, (id, secret): (String, String)) -> SdkConfig {
         let credentials = Credentials::new(id, secret, None, None, "test");
@@ -166,6 +198,7 @@ fn options(folder: &TempDir, s3: S3Backing) -> Options {
         clock_file: Some(folder.path().join("clock")),
         template: template(),
         model_latency: LatencyModel::zero(),
+        transcription_time: emulators::TranscriptionTime::zero(),
         hmac_secret: "the key of the test".to_owned(),
     }
 }

@@ -21,6 +21,9 @@ const ENDPOINT_VARIABLES: &[(&str, &str)] = &[
     ("bedrock-agent", "AWS_ENDPOINT_URL_BEDROCK_AGENT"),
     ("bedrock-agent-runtime", "AWS_ENDPOINT_URL_BEDROCK_AGENT_RUNTIME"),
     ("secretsmanager", "AWS_ENDPOINT_URL_SECRETS_MANAGER"),
+    ("transcribe", "AWS_ENDPOINT_URL_TRANSCRIBE"),
+    ("sqs", "AWS_ENDPOINT_URL_SQS"),
+    ("sns", "AWS_ENDPOINT_URL_SNS"),
 ];
 
 /// Nobody listens on port 9 (discard): a service that the stage does not have must not be looked for at AWS.
@@ -84,6 +87,15 @@ pub(super) fn variables(
     for (service, variable) in ENDPOINT_VARIABLES {
         if let Some(endpoint) = endpoints.get(*service) {
             variables.insert((*variable).to_owned(), endpoint.clone());
+        }
+    }
+    let messages = [
+        ("DLQ_URL", &resources.dead_letter_queue_url),
+        ("ALERTS_TOPIC_ARN", &resources.alerts_topic_arn),
+    ];
+    for (variable, value) in messages {
+        if let Some(value) = value {
+            variables.insert(variable.to_owned(), value.clone());
         }
     }
     if let Some(rate) = settings.limits.rate_limit {

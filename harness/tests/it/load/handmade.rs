@@ -55,6 +55,8 @@ pub(crate) fn stage(url: &str) -> StageDescription {
             audio_bucket: name("audio-bucket"),
             knowledge_base_id: "HANDMADE01".to_owned(),
             data_source_id: "HANDMADE02".to_owned(),
+            dead_letter_queue_url: None,
+            alerts_topic_arn: None,
         },
         store_credentials: Some(credentials()),
         hmac_key: secret(),

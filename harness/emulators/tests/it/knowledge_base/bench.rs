@@ -62,6 +62,7 @@ impl Bench {
             clock_file: None,
             template: root.join("backend/deploy/template.yaml"),
             model_latency,
+            transcription_time: emulators::TranscriptionTime::zero(),
             hmac_secret: "secret".to_owned(),
         })
         .await
