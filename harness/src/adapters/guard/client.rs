@@ -137,6 +137,21 @@ impl Guarded {
         self.pid
     }
 
+    /// Stops the program and all of its group where they are (SIGSTOP). The guard still ends a stopped program.
+    pub fn suspend(&self) {
+        self.signal_running(Signal::SIGSTOP);
+    }
+
+    /// Lets the program go on (SIGCONT).
+    pub fn resume(&self) {
+        self.signal_running(Signal::SIGCONT);
+    }
+
+    /// Kills the program and all of its group at once; [`exited`](Self::exited) then tells the signal.
+    pub fn kill(&self) {
+        self.signal_running(Signal::SIGKILL);
+    }
+
     /// Waits for the program's end; may be dropped and called again. A guard that ends without saying how the program
     /// did was killed, and its program lives on: then its group is ended here, within 4 s, and the exit has neither code
     /// nor signal, for only the parent of a process learns those.
@@ -172,6 +187,8 @@ impl Guarded {
     /// What the guard would have done: SIGTERM, 3 s, SIGKILL, also for what the program left in its group.
     async fn end_program(&self) {
         self.signal_program(Signal::SIGTERM);
+        // One that is stopped hears it only when it is continued.
+        self.signal_program(Signal::SIGCONT);
         self.program_gone(GRACE).await;
         self.kill_program();
         self.program_gone(KILLED).await;
@@ -195,6 +212,13 @@ impl Guarded {
     /// The last resort when there is no guard any more.
     fn kill_program(&self) {
         self.signal_program(Signal::SIGKILL);
+    }
+
+    /// A program whose end is known gets no signal: its id may be another's by now.
+    fn signal_running(&self, signal: Signal) {
+        if self.exit.is_none() {
+            self.signal_program(signal);
+        }
     }
 
     /// That the program is gone already is no error.

@@ -107,6 +107,8 @@ fn start(plan: &GuardPlan) -> Result<io::Result<Child>, GuardError> {
 
 async fn end(child: &mut Child, pid: u32) -> io::Result<ExitStatus> {
     signal_group(pid, Signal::SIGTERM);
+    // A stopped program takes no signal but SIGKILL until it is continued: only now does it see the one before.
+    signal_group(pid, Signal::SIGCONT);
     if let Ok(status) = timeout(GRACE, child.wait()).await {
         return status;
     }

@@ -18,6 +18,7 @@ use nix::unistd::Pid;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::path::PathBuf;
 use tokio::time::timeout;
 
 fn guard(folder: &Path, command: &[&str]) -> Harness {
@@ -25,6 +26,19 @@ fn guard(folder: &Path, command: &[&str]) -> Harness {
     let mut args = vec!["__guard", "--log", log.to_str().unwrap(), "--"];
     args.extend(command);
     Harness::start(&args)
+}
+
+async fn guarded(folder: &Path, program: PathBuf) -> Guarded {
+    let command = GuardedCommand {
+        harness: env!("CARGO_BIN_EXE_harness").into(),
+        program,
+        args: Vec::new(),
+        env: BTreeMap::new(),
+        cwd: folder.to_path_buf(),
+        log: folder.join("log"),
+        show_stderr: false,
+    };
+    Guarded::start(command).await.unwrap()
 }
 
 async fn guard_line(guard: &mut Harness) -> GuardLine {
@@ -92,17 +106,7 @@ async fn a_killed_guard_leaves_no_stubborn_program() {
     let folder = tempfile::tempdir().unwrap();
     let program = script(folder.path(), "trap '' TERM; echo deaf; sleep 1000 & wait; sleep 1000");
     let _turn = turn();
-    let mut guarded = Guarded::start(GuardedCommand {
-        harness: env!("CARGO_BIN_EXE_harness").into(),
-        program,
-        args: Vec::new(),
-        env: BTreeMap::new(),
-        cwd: folder.path().to_path_buf(),
-        log: folder.path().join("log"),
-        show_stderr: false,
-    })
-    .await
-    .unwrap();
+    let mut guarded = guarded(folder.path(), program).await;
     deaf(folder.path()).await;
     let running = processes_of(folder.path());
     let (guard, _) = running.iter().find(|(_, command)| command.contains("__guard")).unwrap();
@@ -111,6 +115,54 @@ async fn a_killed_guard_leaves_no_stubborn_program() {
     assert_eq!((exit.code, exit.signal, exit.asked), (None, None, false));
     nothing_left(folder.path()).await;
     guarded.stop().await;
+}
+
+/// A stopped program takes no SIGTERM: it is continued, so that it still ends in order and at once.
+#[tokio::test]
+async fn a_guard_ends_a_stopped_program_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = script(folder.path(), "echo deaf; exec sleep 1000");
+    let mut guard = guard(folder.path(), &[program.to_str().unwrap()]);
+    let GuardLine::Started { pid } = guard_line(&mut guard).await else { panic!("not started") };
+    deaf(folder.path()).await;
+    let group = Pid::from_raw(pid.try_into().unwrap());
+    nix::sys::signal::killpg(group, Signal::SIGSTOP).unwrap();
+    state(pid, 'T').await;
+    drop(guard.stdin.take());
+    let GuardLine::Exited(exit) = guard_line(&mut guard).await else { panic!("no exit") };
+    assert_eq!((exit.signal, exit.asked), (Some(Signal::SIGTERM as i32), true));
+}
+
+/// Nor does one outlive a guard that was killed.
+#[tokio::test]
+async fn a_killed_guard_leaves_no_stopped_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = script(folder.path(), "trap '' HUP TERM; echo deaf; sleep 1000");
+    let _turn = turn();
+    let mut guarded = guarded(folder.path(), program).await;
+    deaf(folder.path()).await;
+    guarded.suspend();
+    state(guarded.pid(), 'T').await;
+    guarded.resume();
+    state(guarded.pid(), 'S').await;
+    guarded.suspend();
+    state(guarded.pid(), 'T').await;
+    let running = processes_of(folder.path());
+    let (guard, _) = running.iter().find(|(_, command)| command.contains("__guard")).unwrap();
+    kill(Pid::from_raw((*guard).try_into().unwrap()), Signal::SIGKILL).unwrap();
+    timeout(ORPHAN, guarded.exited()).await.expect("an end in time");
+    nothing_left(folder.path()).await;
+    guarded.stop().await;
+}
+
+/// Waits until process `pid` is in `wanted`, a state of /proc/PID/stat.
+async fn state(pid: u32, wanted: char) {
+    let seen = poll::until(Pace::quick(PATIENCE), ' ', async || {
+        let process = procfs::process::Process::new(pid.try_into().unwrap()).unwrap();
+        let state = process.stat().unwrap().state;
+        if state == wanted { ControlFlow::Break(()) } else { ControlFlow::Continue(state) }
+    });
+    seen.await.unwrap();
 }
 
 #[tokio::test]

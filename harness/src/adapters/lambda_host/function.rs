@@ -1,0 +1,104 @@
+//! The functions of the deployment, and which of them answers what. Data only.
+
+use serde::Deserialize;
+use serde::Serialize;
+
+/// One function; its binary has the same name.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Function {
+    /// `/api/query`.
+    Query,
+    /// `/api/transcribe`.
+    Transcribe,
+    /// `/api/manuals…` and `/api/ingestion…`.
+    Manuals,
+    /// `/api/user/…`.
+    Usage,
+    /// The pump, on a schedule.
+    Ingestion,
+    /// `/health`, `/version`, `/docs`, every `OPTIONS`, and whatever has no route.
+    Health,
+    /// What the dead-letter queue holds.
+    ErrorProcessor,
+}
+
+impl Function {
+    /// All of them, in the order in which they are started.
+    pub const ALL: [Self; 7] = [
+        Self::Health,
+        Self::Query,
+        Self::Transcribe,
+        Self::Manuals,
+        Self::Usage,
+        Self::Ingestion,
+        Self::ErrorProcessor,
+    ];
+
+    /// Its name, in the deployment and on disk.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Query => "query",
+            Self::Transcribe => "transcribe",
+            Self::Manuals => "manuals",
+            Self::Usage => "usage",
+            Self::Ingestion => "ingestion",
+            Self::Health => "health",
+            Self::ErrorProcessor => "error-processor",
+        }
+    }
+
+    /// The function of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|function| function.name() == name)
+    }
+
+    /// The function that the gateway integrates with a request. A path that has no route goes to `health`, whose router
+    /// answers 404 in Manuel's own words.
+    pub fn of_request(method: &str, path: &str) -> Self {
+        let under = |prefix: &str| {
+            path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        match path {
+            _ if method == "OPTIONS" => Self::Health,
+            _ if under("/api/query") => Self::Query,
+            _ if under("/api/transcribe") => Self::Transcribe,
+            _ if under("/api/manuals") || under("/api/ingestion") => Self::Manuals,
+            _ if under("/api/user") => Self::Usage,
+            _ => Self::Health,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_has_one_function() {
+        for (method, path, function) in [
+            ("POST", "/api/query", Function::Query),
+            ("POST", "/api/transcribe", Function::Transcribe),
+            ("GET", "/api/manuals", Function::Manuals),
+            ("DELETE", "/api/manuals/abc", Function::Manuals),
+            ("GET", "/api/ingestion/job/1", Function::Manuals),
+            ("GET", "/api/user/quota", Function::Usage),
+            ("GET", "/health/deep", Function::Health),
+            ("GET", "/openapi.json", Function::Health),
+            ("OPTIONS", "/api/query", Function::Health),
+            ("GET", "/api/manualsx", Function::Health),
+            ("GET", "/", Function::Health),
+        ] {
+            assert_eq!(Function::of_request(method, path), function, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn a_function_is_found_by_its_name() {
+        for function in Function::ALL {
+            assert_eq!(Function::named(function.name()), Some(function));
+            assert_eq!(serde_json::to_value(function).unwrap(), function.name());
+        }
+        assert_eq!(Function::named("server"), None);
+    }
+}

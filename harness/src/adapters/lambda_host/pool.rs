@@ -1,0 +1,280 @@
+//! The sandboxes of one function: started on demand up to the reserved concurrency, kept warm, the one that was used
+//! last first, and ended when they are idle for long or evicted.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::MutexGuard;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::failure::FailureKind;
+use super::failure::FunctionError;
+use super::failure::InvokeError;
+use super::figures::Counts;
+use super::figures::Figures;
+use super::function::Function;
+use super::payload::PAYLOAD_MAX;
+use super::process::Spawn;
+use super::sandbox::ColdStart;
+use super::sandbox::Order;
+use super::sandbox::Sandbox;
+use super::sandbox::SandboxLimits;
+use super::tasks::Tasks;
+
+/// What a pool is made of.
+#[derive(Clone, Debug)]
+pub(super) struct PoolSettings {
+    pub(super) function: Function,
+    /// Sandboxes at most.
+    pub(super) concurrency: usize,
+    pub(super) limits: SandboxLimits,
+    /// A sandbox that nobody has used for so long is ended.
+    pub(super) idle: Duration,
+    pub(super) spawner: Arc<dyn Spawn>,
+    pub(super) tasks: Tasks,
+    pub(super) cancel: CancellationToken,
+}
+
+/// The sandboxes of one function.
+#[derive(Debug)]
+pub(super) struct Pool {
+    settings: PoolSettings,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Those that wait, the one that was used last at the end.
+    idle: Vec<Warm>,
+    /// The process ids of those that run, by ordinal; a starting one has none yet.
+    live: std::collections::BTreeMap<u64, Option<u32>>,
+    started: u64,
+    /// Sandboxes of an older generation were evicted while they were busy.
+    generation: u64,
+    counts: Counts,
+}
+
+/// A sandbox that waits for an order. Dropping it evicts the sandbox.
+#[derive(Debug)]
+struct Warm {
+    ordinal: u64,
+    order: oneshot::Sender<Order>,
+}
+
+/// One of the places in a pool.
+#[derive(Debug)]
+struct Seat {
+    pool: Arc<Pool>,
+    ordinal: u64,
+    generation: u64,
+}
+
+/// What a sandbox is started for.
+#[derive(Debug)]
+enum First {
+    Order(Order),
+    /// Nothing yet; somebody wants to know what the start took.
+    Warmth(oneshot::Sender<Result<ColdStart, FunctionError>>),
+}
+
+/// An event for a function.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// The request id of the invocation.
+    pub id: String,
+    /// JSON.
+    pub payload: Bytes,
+    /// The X-Ray header of the invocation.
+    pub trace_id: String,
+}
+
+impl Pool {
+    pub(super) fn new(settings: PoolSettings) -> Arc<Self> {
+        Arc::new(Self { settings, state: Mutex::default() })
+    }
+
+    /// Runs the function on `event` (a synchronous invocation). Bounded by the init phase and the function time-out.
+    pub(super) async fn invoke(self: &Arc<Self>, event: Event) -> Result<Bytes, InvokeError> {
+        let bytes = event.payload.len();
+        if bytes > PAYLOAD_MAX {
+            return Err(InvokeError::TooLarge { bytes });
+        }
+        let (reply, answer) = oneshot::channel();
+        let Event { id, payload, trace_id } = event;
+        self.place(Order { id, payload, trace_id, reply })?;
+        // The sandbox bounds its own steps; one that is gone drops the reply.
+        match answer.await {
+            Ok(answer) => Ok(answer?),
+            Err(_dropped) => {
+                let how = "the sandbox ended".to_owned();
+                Err(FunctionError::new(FailureKind::Crashed, how).into())
+            }
+        }
+    }
+
+    /// Starts one more sandbox and waits until it is warm.
+    pub(super) async fn warm(self: &Arc<Self>) -> Result<ColdStart, InvokeError> {
+        let (tell, told) = oneshot::channel();
+        let seat = self.seat(&mut self.lock())?;
+        self.settings.tasks.spawn(keep(seat, First::Warmth(tell)));
+        let ended = || FunctionError::new(FailureKind::Init, "the stage ends".to_owned());
+        Ok(told.await.map_err(|_dropped| ended())??)
+    }
+
+    /// Ends every sandbox: those that are idle now, the others after their invocation. How many those are.
+    pub(super) fn evict(&self) -> usize {
+        let mut state = self.lock();
+        state.generation += 1;
+        state.idle.clear();
+        state.live.len()
+    }
+
+    pub(super) fn figures(&self) -> Figures {
+        let state = self.lock();
+        let pids: Vec<u32> = state.live.values().copied().flatten().collect();
+        state.counts.figures(state.live.len(), state.idle.len(), pids)
+    }
+
+    fn place(self: &Arc<Self>, mut order: Order) -> Result<(), InvokeError> {
+        let mut state = self.lock();
+        while let Some(warm) = state.idle.pop() {
+            match warm.order.send(order) {
+                Ok(()) => return Ok(()),
+                // It has ended just now.
+                Err(back) => order = back,
+            }
+        }
+        let seat = self.seat(&mut state)?;
+        drop(state);
+        self.settings.tasks.spawn(keep(seat, First::Order(order)));
+        Ok(())
+    }
+
+    fn seat(self: &Arc<Self>, state: &mut State) -> Result<Seat, InvokeError> {
+        let limit = self.settings.concurrency;
+        if state.live.len() >= limit {
+            state.counts.throttles += 1;
+            return Err(InvokeError::Throttled { limit });
+        }
+        let ordinal = state.started;
+        state.started += 1;
+        state.live.insert(ordinal, None);
+        Ok(Seat { pool: Arc::clone(self), ordinal, generation: state.generation })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seat {
+    /// Waits for an order from now on; none where the sandbox was evicted meanwhile.
+    fn offer(&self) -> Option<oneshot::Receiver<Order>> {
+        let mut state = self.pool.lock();
+        if state.generation != self.generation {
+            return None;
+        }
+        let (order, orders) = oneshot::channel();
+        state.idle.push(Warm { ordinal: self.ordinal, order });
+        Some(orders)
+    }
+
+    /// Is not offered any more; `false` if somebody has taken it already.
+    fn withdraw(&self) -> bool {
+        let mut state = self.pool.lock();
+        let before = state.idle.len();
+        state.idle.retain(|warm| warm.ordinal != self.ordinal);
+        state.idle.len() < before
+    }
+
+    fn count(&self, count: impl FnOnce(&mut Counts)) {
+        count(&mut self.pool.lock().counts);
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut state = self.pool.lock();
+        state.idle.retain(|warm| warm.ordinal != self.ordinal);
+        state.live.remove(&self.ordinal);
+    }
+}
+
+/// One sandbox from its start to its end.
+async fn keep(seat: Seat, first: First) {
+    let PoolSettings { function, limits, spawner, cancel, .. } = &seat.pool.settings;
+    let name = function.name();
+    let start = Sandbox::start(&**spawner, (*function, seat.ordinal), *limits, cancel.clone());
+    let (mut sandbox, cold) = match start.await {
+        Ok(started) => started,
+        Err(error) => {
+            tracing::warn!(function = name, %error, "a sandbox did not start");
+            seat.count(|counts| counts.failed(FailureKind::Init));
+            match first {
+                First::Order(order) => drop(order.reply.send(Err(error))),
+                First::Warmth(tell) => drop(tell.send(Err(error))),
+            }
+            return;
+        }
+    };
+    seat.pool.lock().live.insert(seat.ordinal, Some(sandbox.pid()));
+    seat.count(|counts| counts.cold_start(cold));
+    let warm = match first {
+        First::Order(order) => run(&seat, &mut sandbox, order).await,
+        First::Warmth(tell) => {
+            drop(tell.send(Ok(cold)));
+            true
+        }
+    };
+    if warm {
+        serve(&seat, &mut sandbox).await;
+    }
+    sandbox.end().await;
+}
+
+/// One order after the other.
+async fn serve(seat: &Seat, sandbox: &mut Sandbox) {
+    let PoolSettings { function, idle, cancel, .. } = &seat.pool.settings;
+    while let Some(mut orders) = seat.offer() {
+        let order = tokio::select! {
+            biased;
+            order = timeout(*idle, &mut orders) => order,
+            exit = sandbox.exited() => {
+                tracing::warn!(function = function.name(), %exit, "an idle sandbox ended by itself");
+                seat.count(|counts| counts.failed(FailureKind::Crashed));
+                return;
+            }
+            () = cancel.cancelled() => return,
+        };
+        let order = match order {
+            Ok(order) => order,
+            Err(_idle) if seat.withdraw() => return,
+            // Somebody was quicker.
+            Err(_idle) => orders.await,
+        };
+        match order {
+            Ok(order) => {
+                if !run(seat, sandbox, order).await {
+                    return;
+                }
+            }
+            Err(_evicted) => return,
+        }
+    }
+}
+
+async fn run(seat: &Seat, sandbox: &mut Sandbox, order: Order) -> bool {
+    let id = order.id.clone();
+    let ran = sandbox.invoke(order).await;
+    if let Some(kind) = ran.failed {
+        let function = seat.pool.settings.function.name();
+        tracing::warn!(function, request_id = id, ?kind, "an invocation failed");
+    }
+    seat.count(|counts| counts.ran(ran));
+    ran.warm
+}
