@@ -1,7 +1,9 @@
 //! The use cases: what is done for a request and in which order, with ports only. No axum, no AWS. Trying a conflict
 //! again and idempotency are decided here; retries of calls are the adapters' own.
 
+pub mod bulkhead;
 pub mod caller;
+mod charged;
 pub mod conflict;
 pub mod error;
 pub mod failures;
@@ -16,3 +18,4 @@ pub mod query;
 pub mod quota;
 pub mod upload;
 pub mod usage;
+pub mod voice;

@@ -24,6 +24,8 @@ pub enum Defect {
     CacheIgnoresUser,
     /// An announced upload is completed with whatever object is there.
     PartialUploadAccepted,
+    /// Recording and job of a spoken call that failed are not deleted.
+    TranscribeJobLeaked,
 }
 
 impl Defect {
@@ -39,6 +41,7 @@ impl Defect {
         Self::IdempotencyKeyIgnored,
         Self::CacheIgnoresUser,
         Self::PartialUploadAccepted,
+        Self::TranscribeJobLeaked,
     ];
 
     /// The name used in `MANUEL_DEFECTS` and in `/version`.
@@ -54,6 +57,7 @@ impl Defect {
             Self::IdempotencyKeyIgnored => "idempotency-key-ignored",
             Self::CacheIgnoresUser => "cache-ignores-user",
             Self::PartialUploadAccepted => "partial-upload-accepted",
+            Self::TranscribeJobLeaked => "transcribe-job-leaked",
         }
     }
 }

@@ -14,4 +14,5 @@ pub mod quota;
 pub mod signature;
 pub mod timestamp;
 pub mod trace;
+pub mod transcript;
 pub mod user;

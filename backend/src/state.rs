@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::task::TaskTracker;
 
+use crate::app::bulkhead::Bulkhead;
 use crate::app::failures::Failures;
 use crate::app::indexing::Indexing;
 use crate::app::quota::QuotaKeeper;
@@ -72,6 +73,8 @@ pub struct App {
     pub signing_key: Arc<SigningKey>,
     /// The pump between uploads and the knowledge base.
     pub indexing: Arc<Indexing>,
+    /// Places for recordings.
+    pub voice: Arc<Bulkhead>,
     /// Work that outlives its request: giving back what a dropped request had reserved.
     pub tasks: TaskTracker,
 }
@@ -92,7 +95,18 @@ impl App {
             clock.clone(),
             failures.clone(),
         ));
-        let config = Arc::new(config);
-        Self { config, clock, ports, failures, quota, keys, signing_key, indexing, tasks }
+        let voice = Arc::new(Bulkhead::new(config.voice.concurrency));
+        Self {
+            config: Arc::new(config),
+            clock,
+            ports,
+            failures,
+            quota,
+            keys,
+            signing_key,
+            indexing,
+            voice,
+            tasks,
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Why a use case did not succeed. What a client is told about it is decided in `http::error`.
 
 use crate::context::DeadlinePassed;
+use crate::domain::audio::NotAudio;
 use crate::domain::document::NotADocument;
 use crate::domain::question::NotAQuestion;
 use crate::domain::quota::Period;
@@ -35,6 +36,9 @@ pub enum AppError {
         /// Until it starts again.
         resets_in_s: u64,
     },
+    /// All places for recordings are taken.
+    #[error("too many recordings at once")]
+    VoiceBusy,
     /// A dependency did not do its part.
     #[error("a dependency failed")]
     Port(#[source] PortError),
@@ -82,9 +86,21 @@ pub enum InputError {
     /// A parameter of the query string.
     #[error("bad query parameter {0}")]
     Parameter(&'static str),
-    /// Spoken questions are not taken yet.
-    #[error("voice is not available")]
-    Voice,
+    /// A question both typed and spoken.
+    #[error("a typed and a spoken question")]
+    TypedAndSpoken,
+    /// A content type that is no recording's.
+    #[error("unknown content type of audio")]
+    AudioType,
+    /// There is more data than one recording may have.
+    #[error("the recording is too large")]
+    AudioTooLarge,
+    /// The bytes are no recording that can be transcribed.
+    #[error("bad recording")]
+    Audio(#[source] NotAudio),
+    /// Nothing was said.
+    #[error("no speech in the recording")]
+    NoSpeech,
 }
 
 /// What a use case gives.

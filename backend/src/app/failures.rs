@@ -39,7 +39,7 @@ impl Failures {
     }
 
     /// The tasks that outlive their request.
-    pub(super) const fn tasks(&self) -> &TaskTracker {
+    pub(in crate::app) const fn tasks(&self) -> &TaskTracker {
         &self.tasks
     }
 

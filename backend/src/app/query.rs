@@ -1,26 +1,23 @@
-//! Answering a typed question: reserve, retrieve, check, ask the model, book, answer. Whatever fails after the
+//! Answering a question: reserve, retrieve, check, ask the model, book, answer. Whatever fails after the
 //! reservation gives it back before the failure is answered.
-
-use std::time::Duration;
 
 use time::OffsetDateTime;
 
 use crate::app::caller::Caller;
+use crate::app::charged::{Priced, charged};
 use crate::app::error::{AppError, AppResult};
 use crate::app::failures;
-use crate::context::Deadline;
 use crate::defects::{self, Defect};
 use crate::domain::cost::{self, CostLine, TokenUse};
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::prompt::{self, Cited, NOT_IN_MANUALS, Passage};
 use crate::domain::question::Question;
-use crate::domain::quota::{Charge, Operation, UsageSnapshot, day_of};
+use crate::domain::quota::{Operation, UsageSnapshot, day_of};
 use crate::state::App;
 
 mod remembered;
 
-/// What is kept of the deadline for giving the reservation back and saying so.
-const SETTLE_MARGIN: Duration = Duration::from_secs(2);
+use remembered::Memory;
 
 /// The counters after a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,48 +56,46 @@ pub async fn answer(app: &App, caller: &Caller, question: Question) -> AppResult
     // The version is read while the quota is reserved: neither needs the other.
     let (held, memory) = tokio::join!(
         app.quota.reserve(caller),
-        remembered::Memory::open(app, &caller.user, &question, caller.deadline),
+        Memory::open(app, &caller.user, &question, caller.deadline),
     );
-    let held = held?;
-    let margin = SETTLE_MARGIN.min(caller.deadline.remaining() / 5);
-    let work = work(app, caller, &question, &memory);
-    let worked = match caller.deadline.earlier_by(margin).bound(work).await {
-        Ok(worked) => worked,
-        Err(passed) => Err(AppError::Deadline(passed)),
-    };
-    match worked {
-        Ok(worked) => {
-            let cost = cost::total(&worked.answered.cost);
-            let charge = Charge { operation: Operation::Query, cost };
-            held.keep(charge, caller.deadline).await?;
-            if worked.to_remember {
-                memory.keep(app, &worked.answered).await;
-            }
-            Ok(worked.answered)
+    let work = work(app, caller, &question, memory);
+    let worked = charged(held?, caller, Operation::Query, work).await?;
+    Ok(worked.remember(app).await)
+}
+
+/// An answer, and where it may be remembered.
+pub(super) struct Worked {
+    pub(super) answered: Answered,
+    memory: Option<Memory>,
+}
+
+impl Worked {
+    /// The answer, once it is booked.
+    pub(super) async fn remember(self, app: &App) -> Answered {
+        if let Some(memory) = self.memory {
+            memory.keep(app, &self.answered).await;
         }
-        Err(error) => {
-            held.give_back(settling(caller.deadline, margin)).await;
-            Err(error)
-        }
+        self.answered
     }
 }
 
-/// At least the margin, so that a reservation goes back even when the deadline is what failed.
-fn settling(deadline: Deadline, margin: Duration) -> Deadline {
-    Deadline::after(deadline.remaining().clamp(margin, SETTLE_MARGIN))
+impl Priced for Worked {
+    fn cost(&self) -> &[CostLine] {
+        &self.answered.cost
+    }
 }
 
-/// An answer, and whether it may be given again.
-struct Worked {
-    answered: Answered,
-    to_remember: bool,
+/// Works out the answer to a question for which a call is reserved already.
+pub(super) async fn work_out(app: &App, caller: &Caller, question: &Question) -> AppResult<Worked> {
+    let memory = Memory::open(app, &caller.user, question, caller.deadline).await;
+    work(app, caller, question, memory).await
 }
 
 async fn work(
     app: &App,
     caller: &Caller,
     question: &Question,
-    memory: &remembered::Memory,
+    memory: Memory,
 ) -> AppResult<Worked> {
     let at = app.clock.now();
     let today = day_of(at);
@@ -115,7 +110,7 @@ async fn work(
             cost: cost::of_tokens(app.ports.model.id(), TokenUse::default()),
             at,
         };
-        return Ok(Worked { answered, to_remember: false });
+        return Ok(Worked { answered, memory: None });
     }
     // The counters are read while the index searches: neither needs the other.
     let (found, snapshot) =
@@ -133,10 +128,10 @@ async fn work(
     let cost = cost::of_tokens(app.ports.model.id(), tokens);
     let question = question.as_str().to_owned();
     let answered = Answered { question, cited, context_used, from_cache: false, usage, cost, at };
-    Ok(Worked { answered, to_remember: complete && found.whole })
+    Ok(Worked { answered, memory: (complete && found.whole).then_some(memory) })
 }
 
-async fn counters(app: &App, caller: &Caller, today: &str) -> AppResult<UsageSnapshot> {
+pub(super) async fn counters(app: &App, caller: &Caller, today: &str) -> AppResult<UsageSnapshot> {
     match app.quota.read(&caller.user, today, caller.deadline).await {
         Err(AppError::Port(_)) if defects::is_on(Defect::QuotaFailsOpen) => {
             Ok(UsageSnapshot::default())

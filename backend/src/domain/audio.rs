@@ -62,7 +62,8 @@ impl NotAudio {
 }
 
 impl AudioType {
-    const ALL: [Self; 5] = [Self::Wav, Self::Mp4, Self::Mpeg, Self::Webm, Self::Flac];
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Wav, Self::Mp4, Self::Mpeg, Self::Webm, Self::Flac];
 
     /// The type for a content type; parameters such as `codecs` are ignored.
     pub fn of_content_type(content_type: &str) -> Option<Self> {

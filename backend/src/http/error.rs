@@ -262,6 +262,14 @@ fn tell_app(error: &AppError) -> Told {
             "What was uploaded is not the file that was announced.",
         ),
         AppError::QuotaExceeded { period, resets_in_s } => tell_quota(*period, *resets_in_s),
+        AppError::VoiceBusy => Told {
+            retry_after_s: Some(AFTER_THROTTLING_S),
+            ..told(
+                StatusCode::TOO_MANY_REQUESTS,
+                "voice_busy",
+                "Too many recordings are being listened to. Please try again, or type the question.",
+            )
+        },
         AppError::Port(error) => tell_port(error),
         AppError::Deadline(_) => Told {
             retry_after_s: Some(AFTER_THROTTLING_S),

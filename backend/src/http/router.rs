@@ -13,7 +13,7 @@ use crate::http::cors::cors;
 use crate::http::docs;
 use crate::http::envelope::envelope;
 use crate::http::error::ApiError;
-use crate::http::routes::{health, ingestion, manuals, presigned, query, user};
+use crate::http::routes::{health, ingestion, manuals, presigned, query, transcribe, user};
 use crate::http::signed::verify_signature;
 use crate::http::source::source_address;
 use crate::state::App;
@@ -84,6 +84,7 @@ fn described() -> OpenApiRouter<App> {
 fn reading() -> OpenApiRouter<App> {
     OpenApiRouter::default()
         .routes(routes!(query::query))
+        .routes(routes!(transcribe::transcribe))
         .routes(routes!(manuals::list))
         .routes(routes!(manuals::get))
         .routes(routes!(user::usage))

@@ -5,4 +5,5 @@ pub(super) mod ingestion;
 pub(super) mod manuals;
 pub(super) mod presigned;
 pub(super) mod query;
+pub(super) mod transcribe;
 pub(super) mod user;

@@ -20,4 +20,5 @@ mod query;
 mod quota;
 mod signatures;
 mod speech_adapters;
+mod voice;
 mod world;

@@ -102,11 +102,9 @@ async fn bad_questions_are_refused_and_cost_nothing() {
         let answer = world.ask(ANNA, question).await;
         assert_eq!((answer.status.as_u16(), answer.code().as_str()), (400, code));
     }
-    for (body, status, code) in [
-        (json!({}), 400, "question_empty"),
-        (json!({ "question": 5 }), 400, "invalid_json"),
-        (json!({ "file_data": "AAAA", "content_type": "audio/wav" }), 415, "voice_not_available"),
-    ] {
+    for (body, status, code) in
+        [(json!({}), 400, "question_empty"), (json!({ "question": 5 }), 400, "invalid_json")]
+    {
         let body = body.to_string().into_bytes();
         let answer = world.send(world.request(ANNA, Method::POST, "/api/query", body)).await;
         assert_eq!((answer.status.as_u16(), answer.code().as_str()), (status, code));

@@ -4,6 +4,7 @@ use http::StatusCode;
 
 use super::{Told, told};
 use crate::app::error::InputError;
+use crate::domain::audio::NotAudio;
 use crate::domain::document::NotADocument;
 use crate::domain::question::NotAQuestion;
 
@@ -62,10 +63,42 @@ pub(super) fn tell_input(error: &InputError) -> Told {
         InputError::Document(NotADocument::Unreadable { .. }) => {
             told(StatusCode::UNPROCESSABLE_ENTITY, "manual_unreadable", "The file cannot be read.")
         }
-        InputError::Voice => told(
+        InputError::TypedAndSpoken => {
+            bad("question_ambiguous", "Please either type the question or speak it.")
+        }
+        InputError::AudioType => told(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "voice_not_available",
-            "Spoken questions are not taken yet. Please type the question.",
+            "unsupported_content_type",
+            "A recording must be WAV, MP4, MPEG, WebM or FLAC.",
         ),
+        InputError::AudioTooLarge => told(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "audio_too_large",
+            "The recording is larger than 4 MB.",
+        ),
+        InputError::Audio(error) => tell_audio(error),
+        InputError::NoSpeech => told(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "no_speech",
+            "Nothing was said in the recording.",
+        ),
+    }
+}
+
+fn tell_audio(error: &NotAudio) -> Told {
+    let unusable = |code, sentence| told(StatusCode::UNPROCESSABLE_ENTITY, code, sentence);
+    match error {
+        NotAudio::OtherType => told(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "content_type_mismatch",
+            "The recording is not of the type that it is said to be.",
+        ),
+        NotAudio::Unreadable { .. } => {
+            unusable("audio_unreadable", "The recording cannot be read.")
+        }
+        NotAudio::TooShort => {
+            unusable("audio_too_short", "The recording is shorter than half a second.")
+        }
+        NotAudio::TooLong => unusable("audio_too_long", "The recording is longer than a minute."),
     }
 }

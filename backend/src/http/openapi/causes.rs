@@ -10,6 +10,7 @@ use crate::auth::jwks::KeyError;
 use crate::auth::jwt::TokenError;
 use crate::auth::signature::SignatureError;
 use crate::context::DeadlinePassed;
+use crate::domain::audio::NotAudio;
 use crate::domain::document::NotADocument;
 use crate::domain::question::NotAQuestion;
 use crate::domain::quota::Period;
@@ -102,8 +103,32 @@ causes! {
         InputError::Question(NotAQuestion::Empty),
         InputError::Question(NotAQuestion::TooLong),
         InputError::Question(NotAQuestion::ControlCharacter),
-        InputError::Voice,
     ]);
+
+    /// A spoken question, beside what transcribing it leads to.
+    SpokenQuestion => inputs([InputError::TypedAndSpoken]);
+
+    /// The name of a recording.
+    RecordingName => inputs([InputError::FileName]);
+
+    /// A recording, its bucket and its transcription.
+    Transcription => {
+        let mut errors = inputs([
+            InputError::AudioType,
+            InputError::Base64(DecodeError::InvalidPadding),
+            InputError::EmptyFile,
+            InputError::AudioTooLarge,
+            InputError::Audio(NotAudio::OtherType),
+            InputError::Audio(NotAudio::Unreadable { source: None }),
+            InputError::Audio(NotAudio::TooShort),
+            InputError::Audio(NotAudio::TooLong),
+            InputError::NoSpeech,
+        ]);
+        errors.push(ApiError::App(AppError::VoiceBusy));
+        errors.extend(Files::errors());
+        errors.extend(out_or_busy(Dependency::Transcriber));
+        errors
+    };
 
     /// The file of an upload.
     ManualFile => inputs([

@@ -5,6 +5,7 @@ use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaFormat, Type};
 
+use crate::domain::audio::{AUDIO_BYTES_MAX, AudioType};
 use crate::domain::document::{DocumentType, UPLOAD_BYTES_MAX};
 use crate::domain::manual::ManualStatus;
 use crate::domain::question::QUESTION_CHARS_MAX;
@@ -84,6 +85,24 @@ pub(in crate::http) fn manual_data() -> Object {
         .min_length(Some(4))
         .max_length(Some(UPLOAD_BYTES_MAX / 3 * 4))
         .description(Some("The file: at most 4 500 000 bytes before encoding."))
+        .build()
+}
+
+pub(in crate::http) fn audio_data() -> Object {
+    text(BASE64)
+        .content_encoding("base64")
+        .min_length(Some(4))
+        .max_length(Some(AUDIO_BYTES_MAX.div_ceil(3) * 4))
+        .description(Some(
+            "The recording: at most 4 MiB before encoding, half a second to a minute.",
+        ))
+        .build()
+}
+
+pub(in crate::http) fn audio_type() -> Object {
+    let types: Vec<&str> = AudioType::ALL.iter().map(|audio| audio.content_type()).collect();
+    text(&format!("^({})(;.*)?$", types.join("|")))
+        .description(Some("Parameters are ignored."))
         .build()
 }
 

@@ -1,37 +1,64 @@
-//! `POST /api/query`: a typed question.
+//! `POST /api/query`: a question, typed or spoken.
 
 use axum::Json;
 use axum::extract::State;
-use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use serde_json::json;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::app::caller::Caller;
 use crate::app::error::{AppError, InputError};
 use crate::app::query::{Answered, UsageFigures, answer};
+use crate::app::voice::{self, SpokenCommand};
 use crate::context;
 use crate::domain::cost::{CostLine, JsonDecimal, PRICES_AS_OF, total};
 use crate::domain::prompt::Passage;
 use crate::domain::question::Question;
+use crate::domain::quota::Operation;
 use crate::domain::timestamp::rfc3339;
 use crate::http::error::ApiError;
 use crate::http::extract::JsonBody;
 use crate::http::openapi::causes::{
-    JsonBody as JsonText, Model, Quota, Search, SignedIn, Store, TypedQuestion,
+    JsonBody as JsonText, Model, Quota, Search, SignedIn, SpokenQuestion, Store, Transcription,
+    TypedQuestion,
 };
 use crate::http::openapi::fails::Fails;
 use crate::http::openapi::schemas;
 use crate::state::App;
 
-#[derive(Debug, Deserialize, ToSchema)]
-#[schema(examples(json!({ "question": "How do I descale the kettle?" })))]
+/// Either a question or a recording of one. Which of the two it is, and that it is not both, is not for serde to say.
+#[derive(Debug, Deserialize)]
 pub(in crate::http) struct QueryBody {
-    /// Trimmed.
-    #[schema(schema_with = schemas::question, required)]
     question: Option<String>,
-    #[schema(ignore)]
-    file_data: Option<IgnoredAny>,
+    file_data: Option<String>,
+    content_type: Option<String>,
 }
+
+impl PartialSchema for QueryBody {
+    fn schema() -> RefOr<Schema> {
+        let typed = ObjectBuilder::new().property("question", schemas::question());
+        let spoken = ObjectBuilder::new()
+            .property("file_data", schemas::audio_data())
+            .property("content_type", schemas::audio_type());
+        OneOfBuilder::new()
+            .item(typed.required("question").description(Some("A typed question.")))
+            .item(
+                spoken
+                    .required("file_data")
+                    .required("content_type")
+                    .description(Some("A spoken question: half a second to a minute.")),
+            )
+            .examples([
+                json!({ "question": "How do I descale the kettle?" }),
+                json!({ "file_data": "UklGRiQAAABXQVZF", "content_type": "audio/wav" }),
+            ])
+            .into()
+    }
+}
+
+impl ToSchema for QueryBody {}
 
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(examples(json!({
@@ -101,7 +128,7 @@ pub(super) struct UsageFiguresAnswer {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-struct CostAnswer {
+pub(super) struct CostAnswer {
     #[schema(schema_with = schemas::uuid)]
     request_id: String,
     operation: &'static str,
@@ -139,7 +166,7 @@ struct CostLineAnswer {
     request_body = QueryBody,
     responses(
         (status = 200, description = "The answer.", body = QueryAnswer),
-        Fails<(SignedIn, JsonText, TypedQuestion, Quota, Store, Search, Model)>,
+        Fails<(SignedIn, JsonText, TypedQuestion, SpokenQuestion, Transcription, Quota, Store, Search, Model)>,
     ),
     security(("token" = [])),
 )]
@@ -148,13 +175,19 @@ pub(in crate::http) async fn query(
     caller: Caller,
     body: JsonBody<QueryBody>,
 ) -> Result<Json<QueryAnswer>, ApiError> {
-    if body.value.file_data.is_some() {
-        return Err(ApiError::App(AppError::Input(InputError::Voice)));
-    }
-    let text = body.value.question.unwrap_or_default();
-    let question =
-        Question::parse(&text).map_err(|error| AppError::Input(InputError::Question(error)))?;
-    let answered = answer(&app, &caller, question).await?;
+    let QueryBody { question, file_data, content_type } = body.value;
+    let answered = match (question, file_data) {
+        (Some(_), Some(_)) => return Err(AppError::Input(InputError::TypedAndSpoken).into()),
+        (None, Some(data)) => {
+            let content_type = content_type.unwrap_or_default();
+            voice::ask(&app, &caller, SpokenCommand { content_type, data }).await?
+        }
+        (question, None) => {
+            let question = Question::parse(&question.unwrap_or_default())
+                .map_err(|error| AppError::Input(InputError::Question(error)))?;
+            answer(&app, &caller, question).await?
+        }
+    };
     Ok(Json(shape(answered, caller.request_id)))
 }
 
@@ -169,18 +202,29 @@ fn shape(answered: Answered, request_id: String) -> QueryAnswer {
         context_found: answered.cited.found,
         cache_status: if answered.from_cache { "hit" } else { "miss" },
         usage: answered.usage.into(),
-        cost: CostAnswer {
-            request_id: request_id.clone(),
-            operation: "query",
-            total_cost: JsonDecimal(total(&answered.cost)),
-            currency: "USD",
-            cost_breakdown: answered.cost.iter().map(cost_line).collect(),
-            prices_as_of: PRICES_AS_OF,
-            timestamp: timestamp.clone(),
-        },
+        cost: CostAnswer::new(Operation::Query, &answered.cost, &request_id, &timestamp),
         request_id,
         timestamp,
         response_time_ms: elapsed.and_then(|ms| u64::try_from(ms).ok()).unwrap_or(0),
+    }
+}
+
+impl CostAnswer {
+    pub(super) fn new(
+        operation: Operation,
+        lines: &[CostLine],
+        request_id: &str,
+        timestamp: &str,
+    ) -> Self {
+        Self {
+            request_id: request_id.to_owned(),
+            operation: operation.as_str(),
+            total_cost: JsonDecimal(total(lines)),
+            currency: "USD",
+            cost_breakdown: lines.iter().map(cost_line).collect(),
+            prices_as_of: PRICES_AS_OF,
+            timestamp: timestamp.to_owned(),
+        }
     }
 }
 
