@@ -11,15 +11,7 @@ use crate::domain::question::NotAQuestion;
 pub(super) fn tell_input(error: &InputError) -> Told {
     let bad = |code, sentence| told(StatusCode::BAD_REQUEST, code, sentence);
     match error {
-        InputError::Question(NotAQuestion::Empty) => {
-            bad("question_empty", "Please ask a question.")
-        }
-        InputError::Question(NotAQuestion::TooLong) => {
-            bad("question_too_long", "The question is longer than 1000 characters.")
-        }
-        InputError::Question(NotAQuestion::ControlCharacter) => {
-            bad("question_invalid", "The question holds a character that is not text.")
-        }
+        InputError::Question(error) => tell_question(*error),
         InputError::FileName => bad(
             "filename_invalid",
             "The file name must have 1 to 255 characters, none of them a control character.",
@@ -30,14 +22,7 @@ pub(super) fn tell_input(error: &InputError) -> Told {
             "idempotency_key_invalid",
             "The idempotency key must have 1 to 128 visible ASCII characters.",
         ),
-        InputError::Parameter("limit") => bad("limit_invalid", "The limit must be 1 to 100."),
-        InputError::Parameter("days") => bad("days_invalid", "The days must be 1 to 90."),
-        InputError::Parameter("cursor") => {
-            bad("cursor_invalid", "The cursor is not one that was given out.")
-        }
-        InputError::Parameter(_) => {
-            bad("parameter_invalid", "A parameter of the address cannot be read.")
-        }
+        InputError::Parameter(name) => tell_parameter(name),
         InputError::FileTooLarge => told(
             StatusCode::PAYLOAD_TOO_LARGE,
             "file_too_large",
@@ -83,6 +68,29 @@ pub(super) fn tell_input(error: &InputError) -> Told {
             "Nothing was said in the recording.",
         ),
     }
+}
+
+fn tell_question(error: NotAQuestion) -> Told {
+    let (code, sentence) = match error {
+        NotAQuestion::Empty => ("question_empty", "Please ask a question."),
+        NotAQuestion::TooLong => {
+            ("question_too_long", "The question is longer than 1000 characters.")
+        }
+        NotAQuestion::ControlCharacter => {
+            ("question_invalid", "The question holds a character that is not text.")
+        }
+    };
+    told(StatusCode::BAD_REQUEST, code, sentence)
+}
+
+fn tell_parameter(name: &str) -> Told {
+    let (code, sentence) = match name {
+        "limit" => ("limit_invalid", "The limit must be 1 to 100."),
+        "days" => ("days_invalid", "The days must be 1 to 90."),
+        "cursor" => ("cursor_invalid", "The cursor is not one that was given out."),
+        _ => ("parameter_invalid", "A parameter of the address cannot be read."),
+    };
+    told(StatusCode::BAD_REQUEST, code, sentence)
 }
 
 fn tell_audio(error: &NotAudio) -> Told {
