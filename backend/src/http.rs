@@ -14,7 +14,8 @@ mod routes;
 mod signed;
 mod source;
 
+pub use envelope::AnswerBy;
 pub use error::{ApiError, ErrorCode};
 pub use openapi::document;
-pub use router::router;
+pub use router::{Function, router, router_of};
 pub use source::Peer;

@@ -9,6 +9,8 @@
 //! tests → memory (in-memory ports) ─────┘
 //! ```
 //!
+//! `lambda` takes the place of `serve` in the deployed shape: one program per function, over the same routers.
+//!
 //! The same program is also the process that reads one uploaded PDF within the kernel's limits: `pdf_reader`.
 
 pub mod answer_cache;
@@ -22,12 +24,14 @@ pub mod defects;
 pub mod domain;
 pub mod egress;
 pub mod http;
+pub mod lambda;
 pub mod logging;
 pub mod memory;
 pub mod pdf_reader;
 pub mod ports;
 pub mod serve;
 pub mod spool;
+mod start;
 pub mod state;
 
 /// The version of the package, as `/version`, `/health` and the log say it.

@@ -1,6 +1,5 @@
 //! The server process: configuration, logging, listening, and an orderly end. Listening comes before any call to AWS.
 
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -20,17 +19,14 @@ use tower::ServiceExt as _;
 
 use crate::aws::clients;
 use crate::clock::{self, Clock};
-use crate::config::{Config, ConfigErrors, Environment, environment};
+use crate::config::{Config, Environment, environment};
 use crate::context::Deadline;
 use crate::http::{Peer, router};
 use crate::state::App;
-use crate::{COMMIT, VERSION, defects, logging, pdf_reader};
+use crate::{COMMIT, VERSION, defects, logging, pdf_reader, start};
 
-/// Exit code for a configuration that cannot be used.
-const EXIT_CONFIG: u8 = 2;
-
-/// Exit code for a server that could not start or go on.
-const EXIT_FAILED: u8 = 1;
+/// What standard error calls it.
+const PROGRAM: &str = "server";
 
 /// How long requests in flight may take after the signal to stop.
 const DRAIN_WITHIN: Duration = Duration::from_secs(10);
@@ -78,44 +74,20 @@ pub fn main_with_defects() -> ExitCode {
         return pdf_reader::read_one();
     }
     let environment = environment();
-    let list = environment.get("MANUEL_DEFECTS").map_or("", String::as_str);
-    match defects::switch_on(list) {
+    match start::switch_on_defects(PROGRAM, &environment) {
         Ok(()) => run(&environment),
-        Err(unknown) => {
-            complain(&unknown.to_string());
-            ExitCode::from(EXIT_CONFIG)
-        }
+        Err(code) => code,
     }
 }
 
 fn run(environment: &Environment) -> ExitCode {
-    let config = match Config::from_environment(environment) {
-        Ok(config) => config,
-        Err(errors) => {
-            report(&errors);
-            return ExitCode::from(EXIT_CONFIG);
+    match Config::from_environment(environment) {
+        Ok(config) => {
+            logging::start(config.log_filter.as_deref());
+            start::end(PROGRAM, serve(config))
         }
-    };
-    logging::start(config.log_filter.as_deref());
-    match serve(config) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(message = "server failed", cause = logging::chain(&error));
-            complain(&logging::chain(&error));
-            ExitCode::from(EXIT_FAILED)
-        }
+        Err(errors) => start::refuse(PROGRAM, &errors),
     }
-}
-
-fn report(errors: &ConfigErrors) {
-    let lines: Vec<String> = errors.0.iter().map(|problem| format!("  {problem}")).collect();
-    complain(&format!("{errors}:\n{}", lines.join("\n")));
-}
-
-/// For a person, on standard error; standard output holds nothing but the log.
-fn complain(text: &str) {
-    // A closed standard error leaves nobody to tell.
-    let _unheard: std::io::Result<()> = writeln!(std::io::stderr(), "server: {text}");
 }
 
 fn serve(config: Config) -> Result<(), ServeError> {

@@ -90,7 +90,7 @@ impl Indexing {
     pub async fn run(self: Arc<Self>, cancelled: CancellationToken) {
         let mut pause = BUSY_PAUSE_MIN;
         while !cancelled.is_cancelled() {
-            let round = self.round_of_task().await;
+            let round = self.round_of_task(ROUND_WITHIN).await;
             let wait = match round {
                 Some(Round::Idle) => {
                     pause = BUSY_PAUSE_MIN;
@@ -109,14 +109,29 @@ impl Indexing {
         }
     }
 
-    async fn round_of_task(&self) -> Option<Round> {
-        let deadline = Deadline::after(ROUND_WITHIN);
+    /// Rounds until nothing is open or the deadline is near: how many, and what the last one found, if it found anything.
+    pub async fn pump(&self, deadline: Deadline) -> (u32, Option<Round>) {
+        let mut pause = BUSY_PAUSE_MIN;
+        let mut rounds = 0;
+        loop {
+            let found = self.round_of_task(deadline.remaining().min(ROUND_WITHIN)).await;
+            rounds += 1;
+            if found == Some(Round::Idle) || deadline.remaining() <= pause {
+                return (rounds, found);
+            }
+            crate::clock::pause(pause).await;
+            pause = (pause * 2).min(BUSY_PAUSE_MAX);
+        }
+    }
+
+    async fn round_of_task(&self, within: Duration) -> Option<Round> {
+        let deadline = Deadline::after(within);
         let round = async {
             let _only = self.one_round.lock().await;
             self.round(deadline).await
         };
         // A trace of its own: nobody asked for this round.
-        let context = Arc::new(RequestContext::new(TraceParent::fresh(), ROUND_WITHIN));
+        let context = Arc::new(RequestContext::new(TraceParent::fresh(), within));
         let bounded = context.scope(deadline.bound(round));
         let outcome = bounded.await.map_err(AppError::Deadline).flatten();
         match outcome {

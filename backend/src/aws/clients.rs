@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 
@@ -41,6 +42,16 @@ const MODEL: (Duration, Duration) = (Duration::from_secs(20), Duration::from_sec
 
 /// What the SDK finds in its environment, with our retries.
 pub async fn sdk_config(config: &Config) -> SdkConfig {
+    loader(config).load().await
+}
+
+/// The same in a Lambda function: its credentials are in the environment, and nobody else is asked for them.
+pub async fn function_sdk_config(config: &Config) -> SdkConfig {
+    let credentials = EnvironmentVariableCredentialsProvider::new();
+    loader(config).credentials_provider(credentials).load().await
+}
+
+fn loader(config: &Config) -> ConfigLoader {
     let retries = RetryConfig::standard()
         .with_max_attempts(3)
         .with_initial_backoff(Duration::from_millis(100))
@@ -49,8 +60,6 @@ pub async fn sdk_config(config: &Config) -> SdkConfig {
         .region(Region::new(config.region.clone()))
         .retry_config(retries)
         .timeout_config(bounds(STORES))
-        .load()
-        .await
 }
 
 /// The adapters over one SDK configuration.

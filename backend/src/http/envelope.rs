@@ -2,6 +2,7 @@
 //! and one line in the log. Answers of the router itself (404, 405) pass here too.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
@@ -10,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
 use crate::COMMIT;
 use crate::app::error::AppError;
-use crate::context::RequestContext;
+use crate::context::{Deadline, RequestContext};
 use crate::domain::trace::TraceParent;
 use crate::http::error::{ApiError, ErrorCode};
 use crate::http::source::SourceAddress;
@@ -41,6 +42,10 @@ const TRACEPARENT: &str = "traceparent";
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
+/// When whoever runs us ends the request, where that may be before our own deadline; in the request's extensions.
+#[derive(Debug, Clone, Copy)]
+pub struct AnswerBy(pub Deadline);
+
 /// What the log says of a request; paths are those of the routes, so they hold no ids.
 struct Subject {
     method: Method,
@@ -50,7 +55,9 @@ struct Subject {
 pub(super) async fn envelope(State(app): State<App>, request: Request, next: Next) -> Response {
     let client_trace = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok());
     let trace = TraceParent::continued(client_trace);
-    let context = Arc::new(RequestContext::new(trace, app.config.request_deadline));
+    let left = request.extensions().get::<AnswerBy>().map(|AnswerBy(by)| by.remaining());
+    let allowed = app.config.request_deadline.min(left.unwrap_or(Duration::MAX));
+    let context = Arc::new(RequestContext::new(trace, allowed));
     let subject = Subject {
         method: request.method().clone(),
         route: request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned()),

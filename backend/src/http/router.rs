@@ -18,7 +18,124 @@ use crate::http::signed::verify_signature;
 use crate::http::source::source_address;
 use crate::state::App;
 
+/// The functions with routes that Manuel is deployed as; each has a program of its own. The server has the routes of all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Function {
+    /// Questions.
+    Query,
+    /// Speech to text.
+    Transcribe,
+    /// Manuals and their indexing.
+    Manuals,
+    /// Counters.
+    Usage,
+    /// What needs no user.
+    Health,
+}
+
+impl Function {
+    /// All of them: a route that is in none of these is nowhere.
+    pub const ALL: [Self; 5] =
+        [Self::Query, Self::Transcribe, Self::Manuals, Self::Usage, Self::Health];
+
+    /// The name of its program.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Query => "query",
+            Self::Transcribe => "transcribe",
+            Self::Manuals => "manuals",
+            Self::Usage => "usage",
+            Self::Health => "health",
+        }
+    }
+
+    /// The one list of routes; `routes!` takes no handler that says nothing of itself.
+    fn routes(self) -> Routes {
+        let none = OpenApiRouter::<App>::default;
+        match self {
+            Self::Query => {
+                Routes { reading: none().routes(routes!(query::query)), ..Routes::default() }
+            }
+            Self::Transcribe => Routes {
+                reading: none().routes(routes!(transcribe::transcribe)),
+                ..Routes::default()
+            },
+            Self::Manuals => Routes {
+                reading: none()
+                    .routes(routes!(manuals::list))
+                    .routes(routes!(manuals::get))
+                    .routes(routes!(ingestion::status))
+                    .routes(routes!(ingestion::job)),
+                signed: none()
+                    .routes(routes!(manuals::upload))
+                    .routes(routes!(manuals::delete))
+                    .routes(routes!(presigned::upload_url))
+                    .routes(routes!(presigned::complete)),
+                ..Routes::default()
+            },
+            Self::Usage => Routes {
+                reading: none().routes(routes!(user::usage)).routes(routes!(user::quota)),
+                ..Routes::default()
+            },
+            Self::Health => Routes {
+                open: none()
+                    .routes(routes!(health::health))
+                    .routes(routes!(health::deep))
+                    .routes(routes!(health::version)),
+                described: none()
+                    .routes(routes!(docs::openapi))
+                    .routes(routes!(docs::page))
+                    .routes(routes!(docs::script))
+                    .routes(routes!(docs::style)),
+                ..Routes::default()
+            },
+        }
+    }
+}
+
+/// Routes by what a request must show.
+#[derive(Default)]
+struct Routes {
+    /// Nothing; they pass the limits too.
+    open: OpenApiRouter<App>,
+    /// Nothing either: what the service says of itself to developers; in production these are no routes.
+    described: OpenApiRouter<App>,
+    /// A token.
+    reading: OpenApiRouter<App>,
+    /// A token and a signature: they change state.
+    signed: OpenApiRouter<App>,
+}
+
+impl Routes {
+    fn of(functions: &[Function]) -> Self {
+        let mut all = Self::default();
+        for routes in functions.iter().map(|function| function.routes()) {
+            all.open = all.open.merge(routes.open);
+            all.described = all.described.merge(routes.described);
+            all.reading = all.reading.merge(routes.reading);
+            all.signed = all.signed.merge(routes.signed);
+        }
+        all
+    }
+}
+
 /// The whole service.
+pub fn router(app: App) -> Router {
+    layered(app, &Function::ALL)
+}
+
+/// One function of it: the same layers, its routes only.
+pub fn router_of(function: Function, app: App) -> Router {
+    layered(app, &[function])
+}
+
+/// Every route and what its handler says of itself.
+pub(super) fn documented() -> OpenApiRouter<App> {
+    let Routes { open, described, reading, signed } = Routes::of(&Function::ALL);
+    open.merge(described).merge(reading).merge(signed)
+}
+
+/// The routes of these functions within the layers.
 ///
 /// A request passes, outermost first (axum's `layer` wraps, so the list below reads from the bottom up):
 ///
@@ -36,12 +153,13 @@ use crate::state::App;
 /// ```
 ///
 /// `/health`, `/version`, `/docs` and `OPTIONS` are open: they pass 4, 6 and 7–9.
-pub fn router(app: App) -> Router {
-    let limited =
-        Router::new().merge(protected(&app)).fallback(no_such_route).layer(from_fn(limit_size));
+fn layered(app: App, functions: &[Function]) -> Router {
+    let Routes { open, described, reading, signed } = Routes::of(functions);
     let described =
-        if app.config.stage == Stage::Production { Router::new() } else { described().into() };
-    Router::from(open())
+        if app.config.stage == Stage::Production { Router::new() } else { described.into() };
+    let protected = protected(&app, reading.into(), signed.into());
+    let limited = protected.fallback(no_such_route).layer(from_fn(limit_size));
+    Router::from(open)
         .merge(described)
         .merge(limited)
         .method_not_allowed_fallback(wrong_method)
@@ -51,55 +169,18 @@ pub fn router(app: App) -> Router {
         .with_state(app)
 }
 
-/// What needs a user: a token, and for what changes state a signature too.
-fn protected(app: &App) -> Router<App> {
-    let signed = signed().route_layer(from_fn_with_state(app.clone(), verify_signature));
-    let routes = reading().merge(signed);
-    Router::from(routes.route_layer(from_fn_with_state(app.clone(), authenticate)))
-}
-
-/// Every route and what its handler says of itself; `routes!` takes no handler that says nothing.
-pub(super) fn documented() -> OpenApiRouter<App> {
-    open().merge(described()).merge(reading()).merge(signed())
-}
-
-/// Needs no user.
-fn open() -> OpenApiRouter<App> {
-    OpenApiRouter::default()
-        .routes(routes!(health::health))
-        .routes(routes!(health::deep))
-        .routes(routes!(health::version))
-}
-
-/// What the service says of itself to developers; in production these are no routes.
-fn described() -> OpenApiRouter<App> {
-    OpenApiRouter::default()
-        .routes(routes!(docs::openapi))
-        .routes(routes!(docs::page))
-        .routes(routes!(docs::script))
-        .routes(routes!(docs::style))
-}
-
-/// Needs a token.
-fn reading() -> OpenApiRouter<App> {
-    OpenApiRouter::default()
-        .routes(routes!(query::query))
-        .routes(routes!(transcribe::transcribe))
-        .routes(routes!(manuals::list))
-        .routes(routes!(manuals::get))
-        .routes(routes!(user::usage))
-        .routes(routes!(user::quota))
-        .routes(routes!(ingestion::status))
-        .routes(routes!(ingestion::job))
-}
-
-/// Changes state: needs a token and a signature.
-fn signed() -> OpenApiRouter<App> {
-    OpenApiRouter::default()
-        .routes(routes!(manuals::upload))
-        .routes(routes!(manuals::delete))
-        .routes(routes!(presigned::upload_url))
-        .routes(routes!(presigned::complete))
+/// What needs a user: a token, and for what changes state a signature too. A layer around no route would be a mistake
+/// to axum, but not every function has routes of both kinds.
+fn protected(app: &App, reading: Router<App>, signed: Router<App>) -> Router<App> {
+    let mut routes = reading;
+    if signed.has_routes() {
+        routes =
+            routes.merge(signed.route_layer(from_fn_with_state(app.clone(), verify_signature)));
+    }
+    if routes.has_routes() {
+        routes = routes.route_layer(from_fn_with_state(app.clone(), authenticate));
+    }
+    routes
 }
 
 async fn no_such_route(_request: Request) -> ApiError {

@@ -10,6 +10,8 @@ mod conformance;
 mod contract;
 mod docs;
 mod failures;
+mod functions;
+mod gateway_events;
 mod manual_adapters;
 mod manuals;
 mod openapi;
