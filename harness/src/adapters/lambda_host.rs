@@ -4,13 +4,19 @@
 //! It is as strict as Lambda where a function can notice: a process is stopped between invocations, killed at its
 //! time-out, and gets 6 MB at most. It does not isolate: sandboxes share the machine, its files and its network.
 
+mod admin;
+mod dead_letters;
 mod environment;
 mod failure;
 mod figures;
 mod function;
+mod functions;
+mod gateway;
+mod options;
 mod payload;
 mod pool;
 mod process;
+mod pump;
 mod runtime_api;
 mod sandbox;
 mod tasks;
@@ -18,10 +24,12 @@ mod tasks;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::Bytes;
+use thiserror::Error;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 pub use failure::FailureKind;
@@ -30,6 +38,10 @@ pub use failure::InvokeError;
 pub use figures::ColdStarts;
 pub use figures::Figures;
 pub use function::Function;
+pub use functions::Functions;
+pub use gateway::GatewayVersion;
+pub use gateway::Throttle;
+pub use options::LambdaOptions;
 pub use pool::Event;
 pub use process::Child;
 pub use process::Processes;
@@ -37,82 +49,112 @@ pub use process::Spawn;
 pub use sandbox::ColdStart;
 pub use sandbox::SandboxLimits;
 
-use pool::Pool;
-use pool::PoolSettings;
+use dead_letters::Queue;
+use gateway::GatewaySettings;
+use gateway::INTEGRATION_TIMEOUT;
 use tasks::Tasks;
 
-/// A sandbox ends within 5 s, all of them at once.
-const STOP: Duration = Duration::from_secs(6);
-
-/// What the functions have.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct HostSettings {
-    /// Sandboxes of each function (its reserved concurrency).
-    pub sandboxes: usize,
-    /// Time-out and memory of each.
-    pub limits: SandboxLimits,
-    /// A sandbox that nobody has used for so long is ended.
-    pub idle: Duration,
-}
-
-/// The functions, ready to be invoked.
-#[derive(Clone, Debug)]
-pub struct Functions {
-    pools: Arc<BTreeMap<Function, Arc<Pool>>>,
+/// The functions with everything that invokes them.
+#[derive(Debug)]
+pub struct LambdaHost {
+    functions: Functions,
     tasks: Tasks,
     cancel: CancellationToken,
+    changed: Arc<Notify>,
+    gateway: SocketAddr,
+    admin_url: String,
 }
 
-impl Functions {
-    /// All functions without any sandbox yet.
-    pub fn new(settings: HostSettings, spawner: &Arc<dyn Spawn>) -> Self {
+/// The host does not work.
+#[derive(Debug, Error)]
+pub enum LambdaError {
+    /// A port.
+    #[error("cannot listen for the {what}")]
+    Listen {
+        /// Whose.
+        what: &'static str,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A function that cannot be started by itself cannot be started at all.
+    #[error("the function `{function}` did not start")]
+    Warm {
+        /// Its name.
+        function: &'static str,
+        /// Why.
+        #[source]
+        source: InvokeError,
+    },
+}
+
+impl LambdaHost {
+    /// Listens at `bind`; every function can be invoked, and none has a sandbox yet.
+    pub async fn start(
+        options: LambdaOptions,
+        bind: SocketAddr,
+        spawner: Arc<dyn Spawn>,
+    ) -> Result<Self, LambdaError> {
+        let listen = |what| move |source| LambdaError::Listen { what, source };
         let (tasks, cancel) = (Tasks::default(), CancellationToken::new());
-        let pool = |function| {
-            Pool::new(PoolSettings {
-                function,
-                concurrency: settings.sandboxes,
-                limits: settings.limits,
-                idle: settings.idle,
-                spawner: Arc::clone(spawner),
-                tasks: tasks.clone(),
-                cancel: cancel.clone(),
-            })
+        let functions = Functions::new(options, &spawner);
+        let changed = Arc::new(Notify::new());
+        let settings = GatewaySettings {
+            version: options.gateway,
+            bind,
+            throttle: options.throttle,
+            timeout: INTEGRATION_TIMEOUT,
         };
-        let pools = Function::ALL.into_iter().map(|function| (function, pool(function))).collect();
-        Self { pools: Arc::new(pools), tasks, cancel }
+        let beside = (functions.clone(), Arc::clone(&changed));
+        let gateway = gateway::serve(settings, beside, (&tasks, cancel.clone()))
+            .await
+            .map_err(listen("gateway"))?;
+        let admin_url = admin::serve(functions.clone(), &tasks, cancel.clone())
+            .await
+            .map_err(listen("admin API"))?;
+        Ok(Self { functions, tasks, cancel, changed, gateway, admin_url })
     }
 
-    /// A synchronous invocation. Bounded by the init phase and the function time-out.
-    pub async fn invoke(&self, function: Function, event: Event) -> Result<Bytes, InvokeError> {
-        match self.pools.get(&function) {
-            Some(pool) => pool.invoke(event).await,
-            None => Err(InvokeError::Throttled { limit: 0 }),
+    /// Starts one sandbox of each function, one after the other, so that each start is measured alone.
+    pub async fn warm(&self) -> Result<BTreeMap<Function, ColdStart>, LambdaError> {
+        let mut starts = BTreeMap::new();
+        for function in Function::ALL {
+            let warmed = self.functions.warm(function).await;
+            let failed = |source| LambdaError::Warm { function: function.name(), source };
+            starts.insert(function, warmed.map_err(failed)?);
+        }
+        Ok(starts)
+    }
+
+    /// From now on the schedule and the queue of `variables` invoke, too.
+    pub async fn work(&self, variables: &BTreeMap<String, String>) {
+        let (changed, cancel) = (Arc::clone(&self.changed), self.cancel.clone());
+        self.tasks.spawn(pump::run(self.functions.clone(), changed, cancel));
+        if let Some(queue) = Queue::of(variables).await {
+            self.tasks.spawn(queue.run(self.functions.clone(), self.cancel.clone()));
         }
     }
 
-    /// Starts one sandbox of `function`.
-    pub async fn warm(&self, function: Function) -> Result<ColdStart, InvokeError> {
-        match self.pools.get(&function) {
-            Some(pool) => pool.warm().await,
-            None => Err(InvokeError::Throttled { limit: 0 }),
-        }
+    /// The API, without a trailing slash.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.gateway)
     }
 
-    /// Ends the sandboxes of `function`, or of all; busy ones after their invocation. How many those are.
-    pub fn evict(&self, function: Option<Function>) -> usize {
-        let wanted = |name: &Function| function.is_none_or(|function| function == *name);
-        self.pools.iter().filter(|(name, _)| wanted(name)).map(|(_, pool)| pool.evict()).sum()
+    /// Base URL of `GET /lambda` and `POST /lambda/evict`.
+    pub fn admin_url(&self) -> &str {
+        &self.admin_url
     }
 
-    /// What each function did.
-    pub fn figures(&self) -> BTreeMap<Function, Figures> {
-        self.pools.iter().map(|(function, pool)| (*function, pool.figures())).collect()
+    /// The functions.
+    pub fn functions(&self) -> &Functions {
+        &self.functions
     }
 
-    /// Ends every sandbox, also busy ones; at most 6 s.
-    pub async fn stop(&self) {
+    /// Ends everything, busy sandboxes too; at most 7 s.
+    pub async fn stop(self) {
         self.cancel.cancel();
-        self.tasks.finish(STOP).await;
+        self.functions.stop().await;
+        self.tasks.finish(functions::BESIDE).await;
     }
 }
 

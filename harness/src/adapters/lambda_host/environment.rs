@@ -48,10 +48,6 @@ pub(super) fn variables(
         ]
         .map(|(name, value)| (name.to_owned(), value)),
     );
-    // A REST API's stage is not in the paths that Manuel's clients call and sign: its domain name maps it away.
-    variables
-        .entry("AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH".to_owned())
-        .or_insert_with(|| "true".to_owned());
     variables
 }
 

@@ -1,6 +1,7 @@
 //! The sandboxes of one function: started on demand up to the reserved concurrency, kept warm, the one that was used
 //! last first, and ended when they are idle for long or evicted.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -8,6 +9,8 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::Semaphore;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -30,8 +33,10 @@ use super::tasks::Tasks;
 #[derive(Clone, Debug)]
 pub(super) struct PoolSettings {
     pub(super) function: Function,
-    /// Sandboxes at most.
+    /// Invocations at once, and with them sandboxes.
     pub(super) concurrency: usize,
+    /// How long an invocation waits for a place; Lambda's do not wait.
+    pub(super) queue: Duration,
     pub(super) limits: SandboxLimits,
     /// A sandbox that nobody has used for so long is ended.
     pub(super) idle: Duration,
@@ -44,6 +49,8 @@ pub(super) struct PoolSettings {
 #[derive(Debug)]
 pub(super) struct Pool {
     settings: PoolSettings,
+    /// One permit for each invocation under way; first come, first served.
+    places: Arc<Semaphore>,
     state: Mutex<State>,
 }
 
@@ -52,7 +59,7 @@ struct State {
     /// Those that wait, the one that was used last at the end.
     idle: Vec<Warm>,
     /// The process ids of those that run, by ordinal; a starting one has none yet.
-    live: std::collections::BTreeMap<u64, Option<u32>>,
+    live: BTreeMap<u64, Option<u32>>,
     started: u64,
     /// Sandboxes of an older generation were evicted while they were busy.
     generation: u64,
@@ -63,10 +70,17 @@ struct State {
 #[derive(Debug)]
 struct Warm {
     ordinal: u64,
-    order: oneshot::Sender<Order>,
+    orders: oneshot::Sender<Placed>,
 }
 
-/// One of the places in a pool.
+/// An order and its place, which is free again when the sandbox is.
+#[derive(Debug)]
+struct Placed {
+    order: Order,
+    place: OwnedSemaphorePermit,
+}
+
+/// A sandbox as the pool knows it, from before its start.
 #[derive(Debug)]
 struct Seat {
     pool: Arc<Pool>,
@@ -77,9 +91,9 @@ struct Seat {
 /// What a sandbox is started for.
 #[derive(Debug)]
 enum First {
-    Order(Order),
+    Order(Placed),
     /// Nothing yet; somebody wants to know what the start took.
-    Warmth(oneshot::Sender<Result<ColdStart, FunctionError>>),
+    Warmth(oneshot::Sender<Result<ColdStart, FunctionError>>, OwnedSemaphorePermit),
 }
 
 /// An event for a function.
@@ -95,18 +109,21 @@ pub struct Event {
 
 impl Pool {
     pub(super) fn new(settings: PoolSettings) -> Arc<Self> {
-        Arc::new(Self { settings, state: Mutex::default() })
+        let places = Arc::new(Semaphore::new(settings.concurrency));
+        Arc::new(Self { settings, places, state: Mutex::default() })
     }
 
-    /// Runs the function on `event` (a synchronous invocation). Bounded by the init phase and the function time-out.
+    /// Runs the function on `event` (a synchronous invocation). Bounded by the queue's time, the init phase and the
+    /// function time-out.
     pub(super) async fn invoke(self: &Arc<Self>, event: Event) -> Result<Bytes, InvokeError> {
         let bytes = event.payload.len();
         if bytes > PAYLOAD_MAX {
             return Err(InvokeError::TooLarge { bytes });
         }
+        let place = self.place(self.settings.queue).await?;
         let (reply, answer) = oneshot::channel();
         let Event { id, payload, trace_id } = event;
-        self.place(Order { id, payload, trace_id, reply })?;
+        self.hand_over(Placed { order: Order { id, payload, trace_id, reply }, place });
         // The sandbox bounds its own steps; one that is gone drops the reply.
         match answer.await {
             Ok(answer) => Ok(answer?),
@@ -119,9 +136,10 @@ impl Pool {
 
     /// Starts one more sandbox and waits until it is warm.
     pub(super) async fn warm(self: &Arc<Self>) -> Result<ColdStart, InvokeError> {
+        let place = self.place(Duration::ZERO).await?;
         let (tell, told) = oneshot::channel();
-        let seat = self.seat(&mut self.lock())?;
-        self.settings.tasks.spawn(keep(seat, First::Warmth(tell)));
+        let seat = self.seat(&mut self.lock());
+        self.settings.tasks.spawn(keep(seat, First::Warmth(tell, place)));
         let ended = || FunctionError::new(FailureKind::Init, "the stage ends".to_owned());
         Ok(told.await.map_err(|_dropped| ended())??)
     }
@@ -140,31 +158,40 @@ impl Pool {
         state.counts.figures(state.live.len(), state.idle.len(), pids)
     }
 
-    fn place(self: &Arc<Self>, mut order: Order) -> Result<(), InvokeError> {
-        let mut state = self.lock();
-        while let Some(warm) = state.idle.pop() {
-            match warm.order.send(order) {
-                Ok(()) => return Ok(()),
-                // It has ended just now.
-                Err(back) => order = back,
-            }
-        }
-        let seat = self.seat(&mut state)?;
-        drop(state);
-        self.settings.tasks.spawn(keep(seat, First::Order(order)));
-        Ok(())
+    /// A place for one invocation. A queue of no time is none: who cannot begin at once is refused.
+    async fn place(&self, queue: Duration) -> Result<OwnedSemaphorePermit, InvokeError> {
+        let places = Arc::clone(&self.places);
+        let place = match Arc::clone(&places).try_acquire_owned() {
+            Ok(place) => Some(place),
+            Err(_) if queue.is_zero() => None,
+            Err(_) => timeout(queue, places.acquire_owned()).await.ok().and_then(Result::ok),
+        };
+        place.ok_or_else(|| {
+            self.lock().counts.throttles += 1;
+            InvokeError::Throttled { limit: self.settings.concurrency }
+        })
     }
 
-    fn seat(self: &Arc<Self>, state: &mut State) -> Result<Seat, InvokeError> {
-        let limit = self.settings.concurrency;
-        if state.live.len() >= limit {
-            state.counts.throttles += 1;
-            return Err(InvokeError::Throttled { limit });
+    /// To the sandbox that was used last, or to a new one.
+    fn hand_over(self: &Arc<Self>, mut placed: Placed) {
+        let mut state = self.lock();
+        while let Some(warm) = state.idle.pop() {
+            match warm.orders.send(placed) {
+                Ok(()) => return,
+                // It has ended just now.
+                Err(back) => placed = back,
+            }
         }
+        let seat = self.seat(&mut state);
+        drop(state);
+        self.settings.tasks.spawn(keep(seat, First::Order(placed)));
+    }
+
+    fn seat(self: &Arc<Self>, state: &mut State) -> Seat {
         let ordinal = state.started;
         state.started += 1;
         state.live.insert(ordinal, None);
-        Ok(Seat { pool: Arc::clone(self), ordinal, generation: state.generation })
+        Seat { pool: Arc::clone(self), ordinal, generation: state.generation }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -174,14 +201,14 @@ impl Pool {
 
 impl Seat {
     /// Waits for an order from now on; none where the sandbox was evicted meanwhile.
-    fn offer(&self) -> Option<oneshot::Receiver<Order>> {
+    fn offer(&self) -> Option<oneshot::Receiver<Placed>> {
         let mut state = self.pool.lock();
         if state.generation != self.generation {
             return None;
         }
-        let (order, orders) = oneshot::channel();
-        state.idle.push(Warm { ordinal: self.ordinal, order });
-        Some(orders)
+        let (orders, placed) = oneshot::channel();
+        state.idle.push(Warm { ordinal: self.ordinal, orders });
+        Some(placed)
     }
 
     /// Is not offered any more; `false` if somebody has taken it already.
@@ -216,34 +243,35 @@ async fn keep(seat: Seat, first: First) {
             tracing::warn!(function = name, %error, "a sandbox did not start");
             seat.count(|counts| counts.failed(FailureKind::Init));
             match first {
-                First::Order(order) => drop(order.reply.send(Err(error))),
-                First::Warmth(tell) => drop(tell.send(Err(error))),
+                First::Order(placed) => drop(placed.order.reply.send(Err(error))),
+                First::Warmth(tell, _place) => drop(tell.send(Err(error))),
             }
             return;
         }
     };
     seat.pool.lock().live.insert(seat.ordinal, Some(sandbox.pid()));
     seat.count(|counts| counts.cold_start(cold));
-    let warm = match first {
-        First::Order(order) => run(&seat, &mut sandbox, order).await,
-        First::Warmth(tell) => {
+    let place = match first {
+        First::Order(placed) => run(&seat, &mut sandbox, placed).await,
+        First::Warmth(tell, place) => {
             drop(tell.send(Ok(cold)));
-            true
+            Some(place)
         }
     };
-    if warm {
-        serve(&seat, &mut sandbox).await;
+    if let Some(place) = place {
+        serve(&seat, &mut sandbox, place).await;
     }
     sandbox.end().await;
 }
 
-/// One order after the other.
-async fn serve(seat: &Seat, sandbox: &mut Sandbox) {
+/// One order after the other. `place` is given back when the sandbox can be found, so that who gets it finds one.
+async fn serve(seat: &Seat, sandbox: &mut Sandbox, mut place: OwnedSemaphorePermit) {
     let PoolSettings { function, idle, cancel, .. } = &seat.pool.settings;
     while let Some(mut orders) = seat.offer() {
-        let order = tokio::select! {
+        drop(place);
+        let placed = tokio::select! {
             biased;
-            order = timeout(*idle, &mut orders) => order,
+            placed = timeout(*idle, &mut orders) => placed,
             exit = sandbox.exited() => {
                 tracing::warn!(function = function.name(), %exit, "an idle sandbox ended by itself");
                 seat.count(|counts| counts.failed(FailureKind::Crashed));
@@ -251,24 +279,25 @@ async fn serve(seat: &Seat, sandbox: &mut Sandbox) {
             }
             () = cancel.cancelled() => return,
         };
-        let order = match order {
-            Ok(order) => order,
+        let placed = match placed {
+            Ok(placed) => placed,
             Err(_idle) if seat.withdraw() => return,
             // Somebody was quicker.
             Err(_idle) => orders.await,
         };
-        match order {
-            Ok(order) => {
-                if !run(seat, sandbox, order).await {
-                    return;
-                }
-            }
-            Err(_evicted) => return,
-        }
+        // An error is the eviction.
+        let Ok(placed) = placed else { return };
+        let Some(again) = run(seat, sandbox, placed).await else { return };
+        place = again;
     }
 }
 
-async fn run(seat: &Seat, sandbox: &mut Sandbox, order: Order) -> bool {
+/// Runs one order; the place comes back where the sandbox is warm.
+async fn run(
+    seat: &Seat,
+    sandbox: &mut Sandbox,
+    Placed { order, place }: Placed,
+) -> Option<OwnedSemaphorePermit> {
     let id = order.id.clone();
     let ran = sandbox.invoke(order).await;
     if let Some(kind) = ran.failed {
@@ -276,5 +305,5 @@ async fn run(seat: &Seat, sandbox: &mut Sandbox, order: Order) -> bool {
         tracing::warn!(function, request_id = id, ?kind, "an invocation failed");
     }
     seat.count(|counts| counts.ran(ran));
-    ran.warm
+    ran.warm.then_some(place)
 }

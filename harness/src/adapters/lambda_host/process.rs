@@ -60,8 +60,6 @@ pub struct Processes {
     pub cwd: PathBuf,
     /// Where all of them write; each line is appended whole.
     pub log: PathBuf,
-    /// What a function is said to have, in MiB.
-    pub memory_mib: u64,
 }
 
 impl Spawn for Processes {
@@ -82,7 +80,7 @@ impl Spawn for Processes {
                 function,
                 api,
                 ordinal,
-                memory_mib: self.memory_mib,
+                memory_mib: function.memory_mib(),
                 task_root: &cwd,
             };
             let guarded = Guarded::start(GuardedCommand {

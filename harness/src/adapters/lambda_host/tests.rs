@@ -1,5 +1,7 @@
 //! The host against a runtime in this process: what it answers, what it counts, and what it does to the process.
 
+mod gateway;
+
 use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -21,9 +23,8 @@ use super::FailureKind;
 use super::Figures;
 use super::Function;
 use super::Functions;
-use super::HostSettings;
 use super::InvokeError;
-use super::SandboxLimits;
+use super::LambdaOptions;
 use super::Spawn;
 use super::payload::PAYLOAD_MAX;
 use crate::adapters::guard::GuardStartError;
@@ -131,7 +132,14 @@ async fn behave(api: SocketAddr, first: Option<&str>, grow: &watch::Sender<u64>)
             let post = client.post(url(&format!("invocation/{id}/response"))).body(body);
             post.send().await.unwrap().status().as_u16()
         };
-        match event["do"].as_str().unwrap() {
+        // The gateway's events carry it in the body.
+        let body = event["body"].as_str().and_then(|body| serde_json::from_str(body).ok());
+        let wanted = body.as_ref().unwrap_or(&event)["do"].as_str().unwrap_or("proxy").to_owned();
+        match &*wanted {
+            "proxy" => {
+                let answer = json!({"statusCode": 203, "body": event.to_string()});
+                assert_eq!(respond(&id, answer.to_string()).await, 202);
+            }
             "echo" => {
                 assert_eq!(respond(&id, json!({"arn": arn, "id": id}).to_string()).await, 202);
             }
@@ -163,8 +171,8 @@ async fn behave(api: SocketAddr, first: Option<&str>, grow: &watch::Sender<u64>)
 
 fn host(sandboxes: usize, fakes: &Fakes) -> Functions {
     let spawner: Arc<dyn Spawn> = Arc::new(fakes.clone());
-    let limits = SandboxLimits { timeout: Duration::from_millis(400), memory_mib: 512 };
-    Functions::new(HostSettings { sandboxes, limits, idle: Duration::from_mins(5) }, &spawner)
+    let options = LambdaOptions { sandboxes, timeout_ms: Some(400), ..LambdaOptions::default() };
+    Functions::new(options, &spawner)
 }
 
 fn event(what: &str) -> Event {
@@ -293,6 +301,20 @@ async fn one_more_than_there_are_places_is_throttled() {
     host.stop().await;
 }
 
+/// A machine has fewer sandboxes than an account: with a queue, as many wait their turn.
+#[tokio::test]
+async fn with_a_queue_the_rest_waits_its_turn() {
+    let spawner: Arc<dyn Spawn> = Arc::new(Fakes::default());
+    let options = LambdaOptions { sandboxes: 2, queue_ms: 5_000, ..LambdaOptions::default() };
+    let host = Functions::new(options, &spawner);
+    let answers = join_all((0..40).map(|_| ask(&host, "echo"))).await;
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    settled(&host, |figures| figures.invocations == 40).await;
+    let figures = host.figures().remove(&Function::Query).unwrap();
+    assert!(figures.throttles == 0 && figures.cold_starts.count <= 2, "{figures:?}");
+    host.stop().await;
+}
+
 #[tokio::test]
 async fn a_function_that_cannot_begin_fails_its_invocation() {
     for first in ["init-error", "exit"] {
@@ -320,9 +342,8 @@ async fn an_evicted_sandbox_is_used_no_more() {
 #[tokio::test]
 async fn a_sandbox_that_nobody_uses_is_ended() {
     let spawner: Arc<dyn Spawn> = Arc::new(Fakes::default());
-    let limits = SandboxLimits { timeout: Duration::from_secs(1), memory_mib: 512 };
-    let idle = Duration::from_millis(30);
-    let host = Functions::new(HostSettings { sandboxes: 1, limits, idle }, &spawner);
+    let options = LambdaOptions { idle_ms: 30, ..LambdaOptions::default() };
+    let host = Functions::new(options, &spawner);
     host.warm(Function::Query).await.unwrap();
     settled(&host, |figures| figures.sandboxes == 0).await;
     host.stop().await;
