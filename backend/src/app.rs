@@ -6,6 +6,7 @@ pub mod caller;
 mod charged;
 pub mod conflict;
 pub mod error;
+pub mod error_processing;
 pub mod failures;
 pub mod health;
 pub mod idempotency;

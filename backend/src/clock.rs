@@ -31,7 +31,7 @@ pub struct OffsetFile {
 
 #[derive(Debug)]
 struct LastRead {
-    at: Option<Instant>,
+    at: Option<Moment>,
     offset_ms: i64,
 }
 
@@ -70,14 +70,13 @@ impl Clock {
 impl OffsetFile {
     /// A file that is missing or does not parse keeps the last offset: a writer replacing it must not move time to zero.
     fn offset_ms(&self) -> i64 {
-        let now = monotonic();
         let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let fresh = last.at.is_some_and(|at| now.duration_since(at) < REREAD_AFTER);
+        let fresh = last.at.is_some_and(|at| at.age() < REREAD_AFTER);
         if !fresh {
             if let Some(offset_ms) = read_offset(&self.path) {
                 last.offset_ms = offset_ms;
             }
-            last.at = Some(now);
+            last.at = Some(Moment::now());
         }
         last.offset_ms
     }
@@ -86,6 +85,29 @@ impl OffsetFile {
 /// The offset in the file, if it holds one whole number.
 pub fn read_offset(path: &Path) -> Option<i64> {
     std::fs::read_to_string(path).ok()?.trim().parse().ok()
+}
+
+/// A point in time whose age is right even after the process stood still between two invocations of a function: the
+/// monotonic clock of a frozen machine may not have run, its wall clock is set right when it goes on. The age is what
+/// the one that ran further says, so that what is kept for a while is at most given up too early.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    monotonic: Instant,
+    wall: OffsetDateTime,
+}
+
+impl Moment {
+    /// Now.
+    pub fn now() -> Self {
+        Self { monotonic: monotonic(), wall: system_now() }
+    }
+
+    /// How long ago it was.
+    pub fn age(self) -> Duration {
+        let ran = monotonic().saturating_duration_since(self.monotonic);
+        let wall = Duration::try_from(system_now() - self.wall).unwrap_or(Duration::ZERO);
+        ran.max(wall)
+    }
 }
 
 /// Monotonic time, for deadlines and durations.
@@ -112,6 +134,20 @@ fn from_unix_ms(millis: i64) -> OffsetDateTime {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_moment_ages_by_the_clock_that_ran_further() {
+        let hour = Duration::from_hours(1);
+        let now = Moment::now();
+        assert!(now.age() < hour);
+        let frozen = Moment { wall: now.wall - hour, ..now };
+        assert!(frozen.age() >= hour, "the wall clock alone went on");
+        let set_back = Moment { wall: now.wall + hour, ..now };
+        assert!(
+            set_back.age() < hour,
+            "a wall clock that is set back makes nothing younger than it is"
+        );
+    }
 
     #[test]
     fn the_offset_file_moves_wall_time_and_a_broken_file_keeps_the_last_offset() {

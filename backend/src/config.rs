@@ -57,7 +57,7 @@ pub struct Config {
     pub text_model_id: String,
     /// `RETRIEVAL_RESULTS`, 1–20: more passages make a dearer question.
     pub retrieval_results: u32,
-    /// `DLQ_URL`: what fails for good goes there.
+    /// `DLQ_URL`: what fails for good goes there. With `STAGE=local` the server empties it too.
     pub dlq_url: Option<Url>,
     /// `ALERTS_TOPIC_ARN`
     pub alerts_topic_arn: Option<String>,

@@ -11,6 +11,8 @@
 //!   scheduled function `ingestion` only. Ages in memory are those of [`crate::clock::Moment`].
 //! - **Failures**: a panic is a function error (with its line in the log). A configuration that cannot be used ends the
 //!   process with all its problems on standard error and exit code 2, before it asks for an event.
+//! - **Dead letters**: `error-processor` takes batches from the queue and says which messages must come again. A server
+//!   with `STAGE=local` and a `DLQ_URL` empties the queue by itself, since nobody delivers to it.
 //! - **Memory**: `manuals` starts itself again to read a PDF (`__read-pdf`), with at most 160 MiB for the reader: it needs
 //!   a function of 512 MB. The others stay under 128 MB.
 //! - **Seeded defects**: in a build with the feature `defects` (into a target folder of its own: the programs have the
@@ -22,6 +24,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
+use aws_lambda_events::event::sqs::SqsEvent;
 use lambda_http::request::LambdaRequest;
 use lambda_http::service_fn;
 use lambda_runtime::LambdaEvent;
@@ -35,11 +38,13 @@ use crate::state::App;
 use crate::{COMMIT, VERSION, defects, logging, pdf_reader, start};
 
 mod environment;
+mod errors;
 mod event;
 mod gateway;
 mod invocation;
 mod scheduled;
 
+pub use errors::ErrorProcessor;
 pub use gateway::Gateway;
 pub use invocation::FunctionError;
 pub use scheduled::{Pumped, Scheduled};
@@ -74,6 +79,18 @@ pub fn pump_index() -> ExitCode {
             async move { scheduled.pump(&event.context).await }
         };
         lambda_runtime::run(service_fn(pump)).await
+    })
+}
+
+/// Empties the dead-letter queue, at every batch that SQS delivers.
+pub fn process_errors() -> ExitCode {
+    run("error-processor", async |app| {
+        let processor = Arc::new(ErrorProcessor::new(app));
+        let process = move |event: LambdaEvent<SqsEvent>| {
+            let processor = Arc::clone(&processor);
+            async move { processor.process(event).await }
+        };
+        lambda_runtime::run(service_fn(process)).await
     })
 }
 

@@ -19,7 +19,7 @@ pub mod rows;
 pub mod speech;
 
 use answers::MemoryAnswers;
-use failures::MemoryFailures;
+use failures::{MemoryAlerts, MemoryErrors, MemoryFailures};
 use files::{MemoryDocuments, MemoryFiles};
 use outside::{MemoryIndexer, MemoryJwks, MemoryModel, MemorySearch, MemorySecret};
 use pending::MemoryPending;
@@ -56,6 +56,10 @@ pub struct MemoryWorld {
     pub jwks: Arc<MemoryJwks>,
     /// The dead-letter queue.
     pub failures: Arc<MemoryFailures>,
+    /// The errors table.
+    pub errors: Arc<MemoryErrors>,
+    /// Notifications to people.
+    pub alerts: Arc<MemoryAlerts>,
 }
 
 impl MemoryWorld {
@@ -78,6 +82,9 @@ impl MemoryWorld {
             secret: self.secret.clone(),
             jwks: self.jwks.clone(),
             failures: self.failures.clone(),
+            failure_source: self.failures.clone(),
+            errors: self.errors.clone(),
+            alerts: self.alerts.clone(),
         }
     }
 }

@@ -17,7 +17,7 @@ mod speech;
 pub use answering::{Model, ModelAnswer, Search};
 pub use auth::{JwksSource, PublicKey, ReplayStore, SecretSource};
 pub use cache::AnswerCache;
-pub use failures::FailureQueue;
+pub use failures::{Alerts, ErrorStore, FailureQueue, FailureSource, Notice, Received};
 pub use files::{DocumentReader, FileStore, ObjectFacts, Parts, PresignedPut, PromisedObject};
 pub use ingestion::{Indexer, IngestionStore, Started};
 pub use manuals::{Claim, IdempotencyRecord, Inserted, ManualStore, Page};

@@ -17,9 +17,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use crate::app::error_processing;
 use crate::aws::clients;
 use crate::clock::{self, Clock};
-use crate::config::{Config, Environment, environment};
+use crate::config::{Config, Environment, Stage, environment};
 use crate::context::Deadline;
 use crate::http::{Peer, router};
 use crate::state::App;
@@ -123,6 +124,10 @@ async fn serve_until_signal(config: Config) -> Result<(), ServeError> {
 
     let mut background = JoinSet::new();
     background.spawn(Arc::clone(&app.indexing).run(signals.stop.clone()));
+    // Deployed, the queue is emptied by a function of its own; a local stage has none.
+    if app.config.stage == Stage::Local && app.config.dlq_url.is_some() {
+        background.spawn(error_processing::run(app.clone(), signals.stop.clone()));
+    }
     let (connections, graceful) = accept(&listener, router(app.clone()), &signals.stop).await;
     drop(listener);
     tracing::info!(message = "stopping", connections = connections.len());

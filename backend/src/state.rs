@@ -13,8 +13,9 @@ use crate::auth::signing_key::SigningKey;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::ports::{
-    AnswerCache, DocumentReader, FailureQueue, FileStore, Indexer, IngestionStore, JwksSource,
-    ManualStore, Model, PendingStore, QuotaStore, ReplayStore, Search, SecretSource, Transcriber,
+    Alerts, AnswerCache, DocumentReader, ErrorStore, FailureQueue, FailureSource, FileStore,
+    Indexer, IngestionStore, JwksSource, ManualStore, Model, PendingStore, QuotaStore, ReplayStore,
+    Search, SecretSource, Transcriber,
 };
 
 /// The adapters behind the ports.
@@ -52,6 +53,12 @@ pub struct Ports {
     pub jwks: Arc<dyn JwksSource>,
     /// What failed for good.
     pub failures: Arc<dyn FailureQueue>,
+    /// The same queue, to be emptied.
+    pub failure_source: Arc<dyn FailureSource>,
+    /// Errors that were seen.
+    pub errors: Arc<dyn ErrorStore>,
+    /// Notifications to people.
+    pub alerts: Arc<dyn Alerts>,
 }
 
 /// The application; clones share everything.

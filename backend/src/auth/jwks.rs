@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jsonwebtoken::DecodingKey;
 use tokio::sync::Mutex;
 
-use crate::clock;
+use crate::clock::Moment;
 use crate::context;
 use crate::ports::{JwksSource, PortError, PublicKey};
 
@@ -33,12 +33,12 @@ pub struct KeyCache {
 #[derive(Default)]
 struct Known {
     keys: BTreeMap<String, Arc<DecodingKey>>,
-    fetched: Option<Instant>,
+    fetched: Option<Moment>,
 }
 
 #[derive(Debug, Default)]
 struct LastTry {
-    at: Option<Instant>,
+    at: Option<Moment>,
 }
 
 /// Why there is no key.
@@ -73,10 +73,10 @@ impl KeyCache {
     /// Whoever comes while a refresh is under way waits for it and takes what it brought.
     async fn key_after_refresh(&self, kid: &str) -> Result<Arc<DecodingKey>, KeyError> {
         let mut last = self.one_refresh.lock().await;
-        let paused = last.at.is_some_and(|at| elapsed(at) < REFRESH_PAUSE);
+        let paused = last.at.is_some_and(|at| at.age() < REFRESH_PAUSE);
         let mut failure = None;
         if !(paused || self.has_fresh(kid)) {
-            last.at = Some(clock::monotonic());
+            last.at = Some(Moment::now());
             match self.source.fetch().await {
                 Ok(keys) => self.replace(keys),
                 Err(error) => {
@@ -111,14 +111,14 @@ impl KeyCache {
             let decoding = DecodingKey::from_rsa_components(&key.n, &key.e).ok()?;
             Some((key.kid, Arc::new(decoding)))
         });
-        let known = Known { keys: keys.collect(), fetched: Some(clock::monotonic()) };
+        let known = Known { keys: keys.collect(), fetched: Some(Moment::now()) };
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(known);
     }
 }
 
 impl Known {
     fn age(&self) -> Option<Duration> {
-        self.fetched.map(elapsed)
+        self.fetched.map(Moment::age)
     }
 }
 
@@ -126,8 +126,4 @@ impl fmt::Debug for Known {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Known").field("keys", &self.keys.keys()).finish_non_exhaustive()
     }
-}
-
-fn elapsed(since: Instant) -> Duration {
-    clock::monotonic().saturating_duration_since(since)
 }

@@ -3,11 +3,11 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::Mutex;
 
-use crate::clock;
+use crate::clock::Moment;
 use crate::context;
 use crate::ports::{PortError, SecretSource};
 
@@ -24,7 +24,7 @@ pub struct SigningKey {
 #[derive(Clone)]
 struct Cached {
     key: Arc<[u8]>,
-    fetched: Instant,
+    fetched: Moment,
 }
 
 impl SigningKey {
@@ -38,13 +38,13 @@ impl SigningKey {
         context::dependency(async {
             let mut cached = self.cached.lock().await;
             if let Some(known) = cached.as_ref()
-                && clock::monotonic().saturating_duration_since(known.fetched) < KEPT_FOR
+                && known.fetched.age() < KEPT_FOR
             {
                 return Ok(Some(Arc::clone(&known.key)));
             }
             let secret = self.source.fetch().await?.filter(|secret| !secret.is_empty());
             *cached =
-                secret.map(|secret| Cached { key: Arc::from(secret), fetched: clock::monotonic() });
+                secret.map(|secret| Cached { key: Arc::from(secret), fetched: Moment::now() });
             Ok(cached.as_ref().map(|known| Arc::clone(&known.key)))
         })
         .await

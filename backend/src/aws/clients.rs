@@ -14,6 +14,7 @@ use crate::aws::bedrock_index::BedrockIndex;
 use crate::aws::bedrock_model::BedrockModel;
 use crate::aws::bedrock_search::BedrockSearch;
 use crate::aws::dynamo::Table;
+use crate::aws::dynamo_errors::DynamoErrors;
 use crate::aws::dynamo_ingestion::DynamoIngestion;
 use crate::aws::dynamo_manuals::DynamoManuals;
 use crate::aws::dynamo_pending::DynamoPending;
@@ -22,6 +23,7 @@ use crate::aws::dynamo_replay::DynamoReplay;
 use crate::aws::jwks::HttpJwks;
 use crate::aws::s3_manuals::S3Manuals;
 use crate::aws::secret::SecretsManager;
+use crate::aws::sns_alerts::SnsAlerts;
 use crate::aws::sqs_failures::SqsFailures;
 use crate::aws::trace::TraceHeaders;
 use crate::aws::transcribe::Transcribe;
@@ -85,6 +87,9 @@ pub fn ports(sdk: &SdkConfig, config: &Config) -> Ports {
         aws_sdk_secretsmanager::config::Builder::from(sdk).interceptor(TraceHeaders).build();
     let speech = aws_sdk_transcribe::config::Builder::from(sdk).interceptor(TraceHeaders).build();
     let queue = aws_sdk_sqs::config::Builder::from(sdk).interceptor(TraceHeaders).build();
+    let queue = aws_sdk_sqs::Client::from_conf(queue);
+    let queue = Arc::new(SqsFailures::new(queue, config.dlq_url.as_ref()));
+    let alerts = aws_sdk_sns::config::Builder::from(sdk).interceptor(TraceHeaders).build();
     Ports {
         quota: Arc::new(DynamoQuota::new(table(&config.tables.usage))),
         manuals: Arc::new(DynamoManuals::new(table(&config.tables.manuals))),
@@ -118,9 +123,13 @@ pub fn ports(sdk: &SdkConfig, config: &Config) -> Ports {
             config.hmac_key_secret_id.as_deref(),
         )),
         jwks: Arc::new(HttpJwks::new(&config.jwks_url, config.test_hooks.egress.clone())),
-        failures: Arc::new(SqsFailures::new(
-            aws_sdk_sqs::Client::from_conf(queue),
-            config.dlq_url.as_ref(),
+        failures: queue.clone(),
+        failure_source: queue,
+        errors: Arc::new(DynamoErrors::new(table(&config.tables.errors))),
+        alerts: Arc::new(SnsAlerts::new(
+            aws_sdk_sns::Client::from_conf(alerts),
+            config.alerts_topic_arn.as_deref(),
+            config.stage.as_str(),
         )),
     }
 }

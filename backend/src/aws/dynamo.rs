@@ -5,7 +5,8 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, CancellationReason, ConditionCheck, Delete, Put, TransactWriteItem, Update,
+    AttributeValue, CancellationReason, ConditionCheck, Delete, Put, ReturnValue,
+    TransactWriteItem, Update,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -141,6 +142,35 @@ impl Table {
             .key("pk", string(pk))
             .key("sk", string(sk));
         dependency(call.send()).await.map(drop).map_err(|error| failed("DeleteItem", error))
+    }
+
+    /// Changes an item if its condition holds, and gives the whole item after; none if the condition does not hold.
+    pub(super) async fn update_if(
+        &self,
+        pk: &str,
+        sk: &str,
+        change: Change<'_>,
+    ) -> Result<Option<Item>, PortError> {
+        let mut call = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .key("pk", string(pk))
+            .key("sk", string(sk))
+            .update_expression(change.update)
+            .set_condition_expression(change.condition.map(str::to_owned))
+            .return_values(ReturnValue::AllNew);
+        for (alias, name) in change.names {
+            call = call.expression_attribute_names(*alias, *name);
+        }
+        for (alias, value) in change.values {
+            call = call.expression_attribute_values(alias, value);
+        }
+        match dependency(call.send()).await {
+            Ok(changed) => Ok(Some(changed.attributes.unwrap_or_default())),
+            Err(error) if is_refused(&error) => Ok(None),
+            Err(error) => Err(failed("UpdateItem", error)),
+        }
     }
 
     /// All writes or none. `token` makes a repeated call the same call for ten minutes.

@@ -13,6 +13,12 @@ const TEXT_CHARS_MAX: usize = 200;
 /// How long the record of an error is kept after it was last seen: 30 days.
 pub const KEPT_FOR_S: i64 = 30 * 24 * 60 * 60;
 
+/// How often people are told of errors with one hash, at most.
+pub const NOTICE_WINDOW_S: i64 = 60 * 60;
+
+/// How long a claim to tell them holds: longer than telling takes, shorter than the queue hides a message.
+pub const CLAIM_S: i64 = 30;
+
 /// A failure as it travels.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
@@ -63,6 +69,27 @@ pub enum Severity {
     High,
     /// Isolation is at stake.
     Critical,
+}
+
+/// What is known of all failures with one hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErrorRecord {
+    /// [`Failure::hash`]
+    pub hash: String,
+    /// Of the failures.
+    pub kind: FailureKind,
+    /// Of the failures.
+    pub operation: String,
+    /// Of the failures.
+    pub detail: String,
+    /// How many.
+    pub count: u64,
+    /// Unix seconds of the earliest.
+    pub first_seen: i64,
+    /// Unix seconds of the latest.
+    pub last_seen: i64,
+    /// The request of one of them, to look for in the log.
+    pub sample_request_id: String,
 }
 
 impl Failure {

@@ -23,8 +23,13 @@ use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 use crate::world::{ANNA, environment};
 
 pub(crate) async fn ports(server: &MockServer) -> Ports {
+    ports_with(server, &[]).await
+}
+
+pub(crate) async fn ports_with(server: &MockServer, changes: &[(&str, &str)]) -> Ports {
     let jwks = format!("{}/jwks.json", server.uri());
-    let config = Config::from_environment(&environment(&[("JWKS_URL", &jwks)])).unwrap();
+    let changes = [&[("JWKS_URL", jwks.as_str())], changes].concat();
+    let config = Config::from_environment(&environment(&changes)).unwrap();
     let config = Config { s3_path_style: true, ..config };
     let sdk = clients::sdk_config(&config).await;
     let keys = Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");

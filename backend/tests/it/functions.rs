@@ -19,7 +19,7 @@ use crate::gateway_events::{APIS, Api, Sent};
 use crate::world::{ANNA, BERT, World, passage, upload_body};
 
 /// An invocation that Lambda would end after `left`.
-fn context(left: Duration) -> Context {
+pub(crate) fn context(left: Duration) -> Context {
     let mut context = Context::default();
     let end = Clock::System.now() + left;
     context.deadline = u64::try_from(end.unix_timestamp_nanos() / 1_000_000).unwrap();

@@ -18,7 +18,7 @@ use crate::world::{ANNA, Answer, World, upload_body};
 const SERVER: &str = env!("CARGO_BIN_EXE_server");
 
 /// A PDF with one page, and a further object 4.
-fn pdf_with(object: &[u8]) -> Vec<u8> {
+pub(crate) fn pdf_with(object: &[u8]) -> Vec<u8> {
     let objects: [&[u8]; 4] = [
         b"<</Type/Catalog/Pages 2 0 R>>",
         b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
