@@ -92,6 +92,15 @@ pub struct CostPart {
     pub quantity: Amount,
 }
 
+/// `POST /api/transcribe`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+pub struct TranscribeAnswer {
+    pub transcription: String,
+    pub usage: UsageFigures,
+    pub cost: Cost,
+    pub request_id: String,
+}
+
 /// `POST /api/manuals/upload`.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 pub struct UploadAnswer {

@@ -12,7 +12,8 @@ use thiserror::Error;
 
 use crate::answers::{
     ErrorAnswer, HealthAnswer, IngestionJobAnswer, IngestionStatusAnswer, ManualAnswer,
-    ManualsAnswer, QueryAnswer, QuotaAnswer, UploadAnswer, UsageAnswer, VersionAnswer,
+    ManualsAnswer, QueryAnswer, QuotaAnswer, TranscribeAnswer, UploadAnswer, UsageAnswer,
+    VersionAnswer,
 };
 use crate::exchange::Exchange;
 use crate::request::Request;
@@ -23,6 +24,7 @@ pub enum Parsed {
     Health(HealthAnswer),
     Version(VersionAnswer),
     Query(Box<QueryAnswer>),
+    Transcribed(Box<TranscribeAnswer>),
     Uploaded(UploadAnswer),
     Manuals(ManualsAnswer),
     Manual(Box<ManualAnswer>),
@@ -180,7 +182,12 @@ fn parse(request: &Request, exchange: &Exchange) -> Result<Parsed, String> {
     match request {
         Request::Health => json(exchange).map(Parsed::Health),
         Request::Version => json(exchange).map(Parsed::Version),
-        Request::Query { .. } => json(exchange).map(|answer| Parsed::Query(Box::new(answer))),
+        Request::Query { .. } | Request::VoiceQuery { .. } => {
+            json(exchange).map(|answer| Parsed::Query(Box::new(answer)))
+        }
+        Request::Transcribe { .. } => {
+            json(exchange).map(|answer| Parsed::Transcribed(Box::new(answer)))
+        }
         Request::UploadManual { .. } => json(exchange).map(Parsed::Uploaded),
         Request::ListManuals { .. } => json(exchange).map(Parsed::Manuals),
         Request::GetManual { .. } => json(exchange).map(|row| Parsed::Manual(Box::new(row))),
@@ -204,19 +211,27 @@ fn json<T: DeserializeOwned>(exchange: &Exchange) -> Result<T, String> {
 /// What an answer says about itself twice has to be the same.
 fn inconsistencies(parsed: &Parsed, exchange: &Exchange) -> Vec<String> {
     let mut wrong = Vec::new();
-    if let Parsed::Query(answer) = parsed {
-        for (field, id) in
-            [("request_id", &answer.request_id), ("cost.request_id", &answer.cost.request_id)]
-        {
+    let charged = if let Parsed::Query(answer) = parsed {
+        Some((&answer.request_id, &answer.cost, "query"))
+    } else if let Parsed::Transcribed(answer) = parsed {
+        Some((&answer.request_id, &answer.cost, "transcribe"))
+    } else {
+        None
+    };
+    if let Some((request_id, cost, operation)) = charged {
+        for (field, id) in [("request_id", request_id), ("cost.request_id", &cost.request_id)] {
             if exchange.request_id() != Some(id) {
                 wrong.push(format!("{field} {id:?} differs from x-request-id"));
             }
         }
-        if answer.cost.currency != "USD" {
-            wrong.push(format!("currency is {:?}, not USD", answer.cost.currency));
+        if cost.currency != "USD" {
+            wrong.push(format!("currency is {:?}, not USD", cost.currency));
         }
-        let parts: i128 = answer.cost.cost_breakdown.iter().map(|part| part.cost.pico()).sum();
-        if parts != answer.cost.total_cost.pico() {
+        if cost.operation != operation {
+            wrong.push(format!("cost is of {:?}, not of {operation}", cost.operation));
+        }
+        let parts: i128 = cost.cost_breakdown.iter().map(|part| part.cost.pico()).sum();
+        if parts != cost.total_cost.pico() {
             wrong.push("total_cost is not the sum of its breakdown".to_owned());
         }
     }

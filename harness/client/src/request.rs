@@ -18,6 +18,10 @@ pub enum Request {
     Version,
     /// `POST /api/query`, typed.
     Query { question: String },
+    /// `POST /api/query`, spoken.
+    VoiceQuery { content_type: String, bytes: Bytes },
+    /// `POST /api/transcribe`.
+    Transcribe { content_type: String, bytes: Bytes, filename: Option<String> },
     /// `POST /api/manuals/upload`.
     UploadManual {
         filename: String,
@@ -93,6 +97,20 @@ struct QueryBody<'a> {
 }
 
 #[derive(Serialize)]
+struct VoiceBody<'a> {
+    file_data: String,
+    content_type: &'a str,
+}
+
+#[derive(Serialize)]
+struct TranscribeBody<'a> {
+    audio_data: String,
+    content_type: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filename: Option<&'a str>,
+}
+
+#[derive(Serialize)]
 struct UploadBody<'a> {
     filename: &'a str,
     content_type: &'a str,
@@ -106,6 +124,8 @@ impl Request {
             Self::Health => "health",
             Self::Version => "version",
             Self::Query { .. } => "query",
+            Self::VoiceQuery { .. } => "voice_query",
+            Self::Transcribe { .. } => "transcribe",
             Self::UploadManual { .. } => "upload_manual",
             Self::ListManuals { .. } => "list_manuals",
             Self::GetManual { .. } => "get_manual",
@@ -126,6 +146,8 @@ impl Request {
             Self::Health
             | Self::Version
             | Self::Query { .. }
+            | Self::VoiceQuery { .. }
+            | Self::Transcribe { .. }
             | Self::ListManuals { .. }
             | Self::GetManual { .. }
             | Self::Usage { .. }
@@ -138,7 +160,10 @@ impl Request {
     /// The method.
     pub fn method(&self) -> Method {
         match self {
-            Self::Query { .. } | Self::UploadManual { .. } => Method::POST,
+            Self::Query { .. }
+            | Self::VoiceQuery { .. }
+            | Self::Transcribe { .. }
+            | Self::UploadManual { .. } => Method::POST,
             Self::DeleteManual { .. } => Method::DELETE,
             Self::Raw { method, .. } => method.clone(),
             Self::Health
@@ -156,7 +181,8 @@ impl Request {
         match self {
             Self::Health => ("/health".to_owned(), None),
             Self::Version => ("/version".to_owned(), None),
-            Self::Query { .. } => ("/api/query".to_owned(), None),
+            Self::Query { .. } | Self::VoiceQuery { .. } => ("/api/query".to_owned(), None),
+            Self::Transcribe { .. } => ("/api/transcribe".to_owned(), None),
             Self::UploadManual { .. } => ("/api/manuals/upload".to_owned(), None),
             Self::ListManuals { limit, cursor } => {
                 let limit = limit.map(|limit| limit.to_string());
@@ -185,6 +211,14 @@ impl Request {
     fn body(&self) -> Result<Bytes, EncodeError> {
         match self {
             Self::Query { question } => json(&QueryBody { question }),
+            Self::VoiceQuery { content_type, bytes } => {
+                json(&VoiceBody { file_data: STANDARD.encode(bytes), content_type })
+            }
+            Self::Transcribe { content_type, bytes, filename } => json(&TranscribeBody {
+                audio_data: STANDARD.encode(bytes),
+                content_type,
+                filename: filename.as_deref(),
+            }),
             Self::UploadManual { filename, content_type, bytes, .. } => {
                 json(&UploadBody { filename, content_type, file_data: STANDARD.encode(bytes) })
             }
@@ -203,7 +237,10 @@ impl Request {
 
     fn content_type(&self) -> Option<&str> {
         match self {
-            Self::Query { .. } | Self::UploadManual { .. } => Some("application/json"),
+            Self::Query { .. }
+            | Self::VoiceQuery { .. }
+            | Self::Transcribe { .. }
+            | Self::UploadManual { .. } => Some("application/json"),
             Self::Raw { content_type, .. } => content_type.as_deref(),
             Self::Health
             | Self::Version
@@ -296,58 +333,5 @@ fn percent_encode(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bodies_are_those_of_the_contract() {
-        let question = "how \"loud\" is it?".to_owned();
-        let query = Encoded::new(&Request::Query { question }).unwrap();
-        assert_eq!(query.body().as_ref(), br#"{"question":"how \"loud\" is it?"}"#);
-        let upload = Encoded::new(&Request::UploadManual {
-            filename: "a.md".to_owned(),
-            content_type: "text/markdown".to_owned(),
-            bytes: Bytes::from_static(b"# a\n"),
-            idempotency_key: Some("k-1".to_owned()),
-        })
-        .unwrap();
-        let wanted =
-            br#"{"filename":"a.md","content_type":"text/markdown","file_data":"IyBhCg=="}"#;
-        assert_eq!(upload.body().as_ref(), wanted);
-        assert_eq!(upload.body_sha256, hex::encode(Sha256::digest(wanted)));
-        assert!(upload.signed && !query.signed);
-    }
-
-    #[test]
-    fn ids_and_cursors_cannot_break_out() {
-        let get = Encoded::new(&Request::GetManual { id: "a/b?c=d é".to_owned() }).unwrap();
-        assert_eq!(get.path(), "/api/manuals/a%2Fb%3Fc%3Dd%20%C3%A9");
-        let cursor = Some("x&limit=9".to_owned());
-        let list = Encoded::new(&Request::ListManuals { limit: Some(2), cursor }).unwrap();
-        assert_eq!(list.query.as_deref(), Some("limit=2&cursor=x%26limit%3D9"));
-        let all = Encoded::new(&Request::ListManuals { limit: None, cursor: None }).unwrap();
-        assert_eq!(all.query, None);
-    }
-
-    #[test]
-    fn an_empty_body_has_the_digest_of_nothing() {
-        let quota = Encoded::new(&Request::Quota).unwrap();
-        assert!(quota.body().is_empty());
-        assert!(quota.body_sha256.starts_with("e3b0c44298fc1c14"));
-    }
-
-    #[test]
-    fn bad_raw_requests_are_errors() {
-        let raw = |path: &str, content_type: &str| Request::Raw {
-            method: Method::PUT,
-            path_and_query: path.to_owned(),
-            content_type: Some(content_type.to_owned()),
-            body: Bytes::new(),
-            signed: false,
-        };
-        let relative = Encoded::new(&raw("x", "a/b"));
-        assert!(matches!(relative, Err(EncodeError::RelativePath { .. })));
-        let header = Encoded::new(&raw("/x", "a\nb"));
-        assert!(matches!(header, Err(EncodeError::Header { header: "content-type", .. })));
-    }
-}
+#[path = "request/tests.rs"]
+mod tests;

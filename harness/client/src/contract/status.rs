@@ -66,6 +66,8 @@ fn success_of(request: &Request) -> &'static [u16] {
         Request::Health
         | Request::Version
         | Request::Query { .. }
+        | Request::VoiceQuery { .. }
+        | Request::Transcribe { .. }
         | Request::ListManuals { .. }
         | Request::GetManual { .. }
         | Request::Usage { .. }
@@ -80,6 +82,7 @@ fn failures_of(request: &Request) -> &'static [&'static [u16]] {
         // They pass the limits and ask no dependency.
         Request::Health | Request::Version => &[],
         Request::Query { .. } => &[LAYERS, BODY],
+        Request::VoiceQuery { .. } | Request::Transcribe { .. } => &[LAYERS, BODY, &[422]],
         Request::UploadManual { .. } => &[LAYERS, BODY, &[409, 422]],
         Request::ListManuals { .. }
         | Request::Usage { .. }

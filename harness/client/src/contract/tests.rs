@@ -92,6 +92,34 @@ fn documented_answers_hold() {
 }
 
 #[test]
+fn recordings_are_answered_as_documented() {
+    let recording = || ("audio/wav".to_owned(), Bytes::from_static(b"RIFF"));
+    let (content_type, bytes) = recording();
+    let asked = Request::VoiceQuery { content_type, bytes };
+    assert!(matches!(check(&asked, &answer(200, &query_body())), Ok(Parsed::Query(_))));
+    let (content_type, bytes) = recording();
+    let heard = Request::Transcribe { content_type, bytes, filename: None };
+    let mut body = query_body();
+    let mut cost = body["cost"].take();
+    cost["operation"] = json!("transcribe");
+    let body =
+        json!({ "transcription": "t", "usage": body["usage"], "cost": cost, "request_id": "r-1" });
+    let parsed = check(&heard, &answer(200, &body));
+    assert!(matches!(parsed, Ok(Parsed::Transcribed(_))), "{parsed:?}");
+    for request in [&asked, &heard] {
+        let unreadable = error(422, "audio_unreadable", None);
+        assert!(matches!(check(request, &unreadable), Ok(Parsed::Error(_))));
+        assert_eq!(rules(request, &error(409, "conflict", None)), [ContractRule::Status]);
+    }
+    // A typed question cannot be unreadable, and a query's cost is not a transcription's.
+    assert_eq!(rules(&ask(), &error(422, "no_speech", None)), [ContractRule::Status]);
+    assert_eq!(rules(&asked, &answer(200, &body)), [ContractRule::Body]);
+    let mut other = body;
+    other["cost"]["operation"] = json!("query");
+    assert_eq!(rules(&heard, &answer(200, &other)), [ContractRule::Body]);
+}
+
+#[test]
 fn documented_refusals_hold() {
     for exchange in [
         error(401, "token_expired", None),
