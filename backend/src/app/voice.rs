@@ -61,7 +61,6 @@ impl Priced for Transcribed {
 }
 
 struct Recording {
-    audio: AudioType,
     bytes: Bytes,
     length: Duration,
 }
@@ -70,18 +69,18 @@ struct Recording {
 pub async fn ask(app: &App, caller: &Caller, command: SpokenCommand) -> AppResult<Answered> {
     let audio = audio_type(&command)?;
     let _place = app.voice.enter().await?;
-    let recording = check(caller, audio, command).await?;
+    let Recording { bytes, length } = check(caller, audio, command).await?;
     let held = app.quota.reserve(caller).await?;
     let until = clean_up_until(caller);
     let mut stored = Stored::new(app, caller, audio);
     let work = async {
-        let text = listen(app, &recording, &mut stored).await?;
+        let text = listen(app, bytes, &mut stored).await?;
         let question = Question::parse(&text).map_err(not_a_question)?;
         // What was heard is needed no more: it is deleted while the answer is worked out.
         let (worked, ()) =
             tokio::join!(work_out(app, caller, &question), stored.clean_up(caller.deadline));
         let mut worked = worked?;
-        worked.answered.cost.insert(0, cost::of_transcription(recording.length));
+        worked.answered.cost.insert(0, cost::of_transcription(length));
         Ok(worked)
     };
     let worked = charged(held, caller, Operation::Query, work).await;
@@ -97,20 +96,20 @@ pub async fn transcribe(
 ) -> AppResult<Transcribed> {
     let audio = audio_type(&command)?;
     let _place = app.voice.enter().await?;
-    let recording = check(caller, audio, command).await?;
+    let Recording { bytes, length } = check(caller, audio, command).await?;
     let held = app.quota.reserve(caller).await?;
     let until = clean_up_until(caller);
     let mut stored = Stored::new(app, caller, audio);
     let work = async {
         let at = app.clock.now();
         let today = day_of(at);
-        let heard = listen(app, &recording, &mut stored);
+        let heard = listen(app, bytes, &mut stored);
         let (text, snapshot) = tokio::try_join!(heard, counters(app, caller, &today))?;
         if text.is_empty() {
             return Err(AppError::Input(InputError::NoSpeech));
         }
         let usage = figures(app, &snapshot, &today);
-        Ok(Transcribed { text, usage, cost: vec![cost::of_transcription(recording.length)], at })
+        Ok(Transcribed { text, usage, cost: vec![cost::of_transcription(length)], at })
     };
     let transcribed = charged(held, caller, Operation::Transcribe, work).await;
     stored.clean_up(until).await;
@@ -151,15 +150,15 @@ fn read(audio: AudioType, data: &str) -> Result<Recording, InputError> {
         Err(InputError::AudioTooLarge)
     } else {
         let length = audio.length(&bytes).map_err(InputError::Audio)?;
-        Ok(Recording { audio, bytes, length })
+        Ok(Recording { bytes, length })
     }
 }
 
-/// Has a recording transcribed. Whatever comes of it, `stored` knows what has to be deleted.
-async fn listen(app: &App, recording: &Recording, stored: &mut Stored) -> AppResult<String> {
+/// Has a recording transcribed, and holds its bytes no longer than until they are stored. Whatever comes of it, `stored`
+/// knows what has to be deleted.
+async fn listen(app: &App, bytes: Bytes, stored: &mut Stored) -> AppResult<String> {
     let job = stored.recording_is_put();
-    let content_type = recording.audio.content_type();
-    let put = app.ports.audio.put(&job.audio_key, content_type, recording.bytes.clone()).await;
+    let put = app.ports.audio.put(&job.audio_key, job.audio.content_type(), bytes).await;
     put.map_err(AppError::Port)?;
     stored.job_is_started();
     app.ports.transcriber.start(&job).await.map_err(AppError::Port)?;

@@ -26,7 +26,7 @@ const PRICES_CENTS_PER_MILLION: &[(&str, i64, i64)] = &[
 ];
 
 /// Price of a minute of standard batch transcription, in hundredths of a US cent: the first and dearest tier of the list
-/// for us-east-1, for Amazon Transcribe is priced the same in the regions that we know of.
+/// for us-east-1. What another region lists has to be entered here before figures of it are believed.
 const TRANSCRIPTION_PER_MINUTE: i64 = 240;
 
 /// Amazon Transcribe bills by the second, but no request for less than this.

@@ -173,9 +173,11 @@ struct CostLineAnswer {
 pub(in crate::http) async fn query(
     State(app): State<App>,
     caller: Caller,
-    body: JsonBody<QueryBody>,
+    JsonBody { value, bytes }: JsonBody<QueryBody>,
 ) -> Result<Json<QueryAnswer>, ApiError> {
-    let QueryBody { question, file_data, content_type } = body.value;
+    // Megabytes, when it is spoken; they are not to wait for the answer.
+    drop(bytes);
+    let QueryBody { question, file_data, content_type } = value;
     let answered = match (question, file_data) {
         (Some(_), Some(_)) => return Err(AppError::Input(InputError::TypedAndSpoken).into()),
         (None, Some(data)) => {

@@ -75,9 +75,11 @@ pub(in crate::http) struct TranscribeAnswer {
 pub(in crate::http) async fn transcribe(
     State(app): State<App>,
     caller: Caller,
-    body: JsonBody<TranscribeBody>,
+    JsonBody { value, bytes }: JsonBody<TranscribeBody>,
 ) -> Result<Json<TranscribeAnswer>, ApiError> {
-    let TranscribeBody { audio_data: data, content_type, filename } = body.value;
+    // Megabytes, which are not to wait for the answer.
+    drop(bytes);
+    let TranscribeBody { audio_data: data, content_type, filename } = value;
     if filename.is_some_and(|name| valid_name(&name).is_none()) {
         return Err(AppError::Input(InputError::FileName).into());
     }
