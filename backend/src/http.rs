@@ -8,6 +8,7 @@ mod docs;
 mod envelope;
 mod error;
 mod extract;
+mod number;
 mod openapi;
 mod router;
 mod routes;

@@ -14,8 +14,8 @@ use std::mem;
 use serde_json::Value;
 use utoipa::PartialSchema as _;
 use utoipa::openapi::example::Example;
-use utoipa::openapi::path::{Operation, OperationBuilder, PathItem};
-use utoipa::openapi::schema::Schema;
+use utoipa::openapi::path::{Operation, OperationBuilder, ParameterIn, PathItem};
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
@@ -106,7 +106,18 @@ fn add_general_errors(components: &mut Components) {
 fn preflight(item: &PathItem) -> Operation {
     let first = [&item.get, &item.post, &item.delete].into_iter().flatten().next();
     let name = first.and_then(|operation| operation.operation_id.as_deref()).unwrap_or_default();
+    let parameters = first.and_then(|operation| operation.parameters.clone()).unwrap_or_default();
+    // A pre-flight is answered whatever stands in the path.
+    let anything = || RefOr::from(ObjectBuilder::new().schema_type(Type::String));
+    let of_path = parameters.into_iter().filter_map(|parameter| match parameter {
+        RefOr::T(mut known) if known.parameter_in == ParameterIn::Path => {
+            known.schema = Some(anything());
+            Some(known)
+        }
+        RefOr::T(_) | RefOr::Ref(_) => None,
+    });
     OperationBuilder::new()
+        .parameters(Some(of_path))
         .operation_id(Some(format!("preflight_{name}")))
         .tag("service")
         .summary(Some("CORS pre-flight"))

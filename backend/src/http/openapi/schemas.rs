@@ -13,9 +13,8 @@ use crate::domain::question::QUESTION_CHARS_MAX;
 /// Lower-case UUIDs, as ours are.
 pub(super) const UUID: &str = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$";
 
-/// Standard base64, padded, of at least one byte.
-const BASE64: &str =
-    "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$";
+/// Standard base64 of at least one byte, padded, no bit of it unused: each file has one encoding.
+const BASE64: &str = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=|[A-Za-z0-9+/][AQgw]==)$";
 
 /// Something visible, and no control character other than a tab or a line end.
 const QUESTION: &str = r"^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]*[^\s\x00-\x1F\x7F-\x9F][^\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]*$";
@@ -47,12 +46,22 @@ fn text(pattern: &str) -> ObjectBuilder {
 }
 
 pub(in crate::http) fn uuid() -> Object {
-    text(UUID).format(Some(SchemaFormat::Custom("uuid".to_owned()))).build()
+    formatted("uuid").pattern(Some(UUID)).build()
 }
 
 pub(in crate::http) fn uri() -> Object {
-    let format = SchemaFormat::Custom("uri".to_owned());
-    ObjectBuilder::new().schema_type(Type::String).format(Some(format)).build()
+    formatted("uri").build()
+}
+
+/// What is in it is nobody's business but ours.
+pub(in crate::http) fn cursor() -> Object {
+    let says = "Opaque: the `next_cursor` of the page before.";
+    formatted("cursor").description(Some(says)).build()
+}
+
+fn formatted(format: &str) -> ObjectBuilder {
+    let format = SchemaFormat::Custom(format.to_owned());
+    ObjectBuilder::new().schema_type(Type::String).format(Some(format))
 }
 
 pub(in crate::http) fn sha256() -> Object {

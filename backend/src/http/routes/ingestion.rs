@@ -59,7 +59,7 @@ pub(in crate::http) struct StatusAnswer {
     count: usize,
     /// There are more: pass this as `cursor`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(schema_with = schemas::cursor)]
     next_cursor: Option<String>,
 }
 

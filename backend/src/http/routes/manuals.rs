@@ -111,7 +111,7 @@ pub(in crate::http) struct ListAnswer {
     count: usize,
     /// There are more: pass this as `cursor`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(schema_with = schemas::cursor)]
     next_cursor: Option<String>,
 }
 
@@ -123,7 +123,7 @@ pub(in crate::http) struct PageQuery {
     #[param(value_type = Option<u32>, minimum = 1, maximum = 100, default = 50, nullable = false, example = 20)]
     limit: Option<String>,
     /// `next_cursor` of the page before.
-    #[param(nullable = false, pattern = "^[A-Za-z0-9_-]{48}$")]
+    #[param(schema_with = schemas::cursor)]
     cursor: Option<String>,
 }
 

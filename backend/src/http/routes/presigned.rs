@@ -14,6 +14,7 @@ use crate::app::presigned::{self, Announcement};
 use crate::domain::timestamp::rfc3339;
 use crate::http::error::ApiError;
 use crate::http::extract::JsonBody;
+use crate::http::number::whole_number;
 use crate::http::openapi::causes::{
     Absent, AnnouncedFile, Files, IdempotencyKey, JsonBody as JsonText, Reader, Signed, SignedIn,
     Store, WrittenFile,
@@ -36,6 +37,7 @@ pub(in crate::http) struct UploadUrlBody {
     #[schema(schema_with = schemas::manual_type)]
     content_type: String,
     /// Bytes: more than 4 MiB, 50 MiB at most.
+    #[serde(deserialize_with = "whole_number")]
     #[schema(minimum = 4_194_305, maximum = 52_428_800)]
     size: u64,
     /// Of the file.
