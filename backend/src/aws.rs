@@ -5,6 +5,7 @@ mod bedrock_index;
 mod bedrock_model;
 mod bedrock_search;
 pub mod clients;
+mod connections;
 mod dynamo;
 mod dynamo_errors;
 mod dynamo_ingestion;

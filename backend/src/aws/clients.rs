@@ -13,6 +13,7 @@ use crate::answer_cache::ProcessCache;
 use crate::aws::bedrock_index::BedrockIndex;
 use crate::aws::bedrock_model::BedrockModel;
 use crate::aws::bedrock_search::BedrockSearch;
+use crate::aws::connections;
 use crate::aws::dynamo::Table;
 use crate::aws::dynamo_errors::DynamoErrors;
 use crate::aws::dynamo_ingestion::DynamoIngestion;
@@ -60,6 +61,7 @@ fn loader(config: &Config) -> ConfigLoader {
         .with_max_backoff(Duration::from_secs(2));
     aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(config.region.clone()))
+        .http_client(connections::shared())
         .retry_config(retries)
         .timeout_config(bounds(STORES))
 }
