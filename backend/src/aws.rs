@@ -15,6 +15,7 @@ mod dynamo_quota;
 mod dynamo_replay;
 mod error;
 mod jwks;
+mod probes;
 mod s3_manuals;
 mod secret;
 mod sns_alerts;

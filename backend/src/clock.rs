@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use time::OffsetDateTime;
@@ -50,6 +50,19 @@ impl Clock {
                 system_now().saturating_add(time::Duration::milliseconds(file.offset_ms()))
             }
             Self::Manual(millis) => from_unix_ms(millis.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// Monotonic time: the machine's, whatever the test clock's file says; a manual clock moves it, too.
+    pub fn monotonic(&self) -> Instant {
+        match self {
+            Self::System | Self::File(_) => monotonic(),
+            Self::Manual(millis) => {
+                static START: OnceLock<Instant> = OnceLock::new();
+                let start = *START.get_or_init(monotonic);
+                let passed = u64::try_from(millis.load(Ordering::SeqCst)).unwrap_or(0);
+                start.checked_add(Duration::from_millis(passed)).unwrap_or(start)
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::domain::trace::TraceParent;
 use crate::domain::user::UserId;
+use crate::metrics::Figures;
 
 tokio::task_local! {
     static CURRENT: Arc<RequestContext>;
@@ -24,6 +25,7 @@ pub struct RequestContext {
     started: Instant,
     user_hash: OnceLock<String>,
     waiting: DependencyMeter,
+    figures: Mutex<Figures>,
 }
 
 impl RequestContext {
@@ -36,7 +38,13 @@ impl RequestContext {
             started: clock::monotonic(),
             user_hash: OnceLock::new(),
             waiting: DependencyMeter::default(),
+            figures: Mutex::default(),
         }
+    }
+
+    /// What was measured since the start, or since it was taken last.
+    pub fn take_figures(&self) -> Figures {
+        std::mem::take(&mut self.figures.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Names the user, once known, for the log and for `x-manuel-user`.
@@ -68,6 +76,13 @@ impl RequestContext {
 /// The context of the request that this task works for, if any.
 pub fn current() -> Option<Arc<RequestContext>> {
     CURRENT.try_with(Arc::clone).ok()
+}
+
+/// Adds to the figures of the current request; what is measured outside of any is not kept.
+pub fn note(add: impl FnOnce(&mut Figures)) {
+    if let Some(context) = current() {
+        add(&mut context.figures.lock().unwrap_or_else(PoisonError::into_inner));
+    }
 }
 
 /// The id of the current request; a fresh one outside any request, so that an answer never lacks it.

@@ -26,6 +26,12 @@ pub enum Defect {
     PartialUploadAccepted,
     /// Recording and job of a spoken call that failed are not deleted.
     TranscribeJobLeaked,
+    /// A breaker that opened lets nothing through any more.
+    BreakerNeverCloses,
+    /// Deep health says that all is well while a dependency is dark.
+    HealthAlwaysOk,
+    /// The access log's line holds the token.
+    LogPrintsToken,
 }
 
 impl Defect {
@@ -42,6 +48,9 @@ impl Defect {
         Self::CacheIgnoresUser,
         Self::PartialUploadAccepted,
         Self::TranscribeJobLeaked,
+        Self::BreakerNeverCloses,
+        Self::HealthAlwaysOk,
+        Self::LogPrintsToken,
     ];
 
     /// The name used in `MANUEL_DEFECTS` and in `/version`.
@@ -58,6 +67,9 @@ impl Defect {
             Self::CacheIgnoresUser => "cache-ignores-user",
             Self::PartialUploadAccepted => "partial-upload-accepted",
             Self::TranscribeJobLeaked => "transcribe-job-leaked",
+            Self::BreakerNeverCloses => "breaker-never-closes",
+            Self::HealthAlwaysOk => "health-always-ok",
+            Self::LogPrintsToken => "log-prints-token",
         }
     }
 }

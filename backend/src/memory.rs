@@ -13,6 +13,7 @@ pub mod failures;
 pub mod files;
 pub mod outside;
 pub mod pending;
+pub mod probes;
 pub mod quota;
 pub mod recordings;
 pub mod rows;
@@ -23,6 +24,7 @@ use failures::{MemoryAlerts, MemoryErrors, MemoryFailures};
 use files::{MemoryDocuments, MemoryFiles};
 use outside::{MemoryIndexer, MemoryJwks, MemoryModel, MemorySearch, MemorySecret};
 use pending::MemoryPending;
+use probes::MemoryProbes;
 use quota::MemoryQuota;
 use rows::MemoryRows;
 use speech::MemoryTranscriber;
@@ -85,6 +87,12 @@ impl MemoryWorld {
             failure_source: self.failures.clone(),
             errors: self.errors.clone(),
             alerts: self.alerts.clone(),
+            probes: Arc::new(MemoryProbes {
+                secret: self.secret.clone(),
+                transcriber: self.transcriber.clone(),
+                failures: self.failures.clone(),
+                alerts: self.alerts.clone(),
+            }),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What the use cases need from the world, in their own words. Adapters are in `aws` (and in `memory` for tests); a port
 //! never decides what a client is told.
 
+use std::time::Duration;
+
 use futures::future::BoxFuture;
 
 mod answering;
@@ -11,6 +13,7 @@ mod files;
 mod ingestion;
 mod manuals;
 mod pending;
+mod probes;
 mod quota;
 mod speech;
 
@@ -22,6 +25,7 @@ pub use files::{DocumentReader, FileStore, ObjectFacts, Parts, PresignedPut, Pro
 pub use ingestion::{Indexer, IngestionStore, Started};
 pub use manuals::{Claim, IdempotencyRecord, Inserted, ManualStore, Page};
 pub use pending::PendingStore;
+pub use probes::{Probed, Probes};
 pub use quota::{QuotaStore, Reserved, Settled};
 pub use speech::{DeletedJob, SpeechJob, Transcriber, Transcription};
 
@@ -53,6 +57,42 @@ pub enum Dependency {
     Queue,
     /// Notifications to people.
     Alerts,
+}
+
+impl Dependency {
+    /// The word in health checks, logs and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Store => "store",
+            Self::Files => "files",
+            Self::Search => "search",
+            Self::Model => "model",
+            Self::Index => "index",
+            Self::Secrets => "secrets",
+            Self::Identity => "identity",
+            Self::Reader => "reader",
+            Self::Transcriber => "transcription",
+            Self::Queue => "queue",
+            Self::Alerts => "alerts",
+        }
+    }
+
+    /// What one attempt of a call may take.
+    pub const fn attempt_within(self) -> Duration {
+        match self {
+            Self::Search => Duration::from_secs(3),
+            Self::Model => Duration::from_secs(20),
+            Self::Store
+            | Self::Files
+            | Self::Index
+            | Self::Secrets
+            | Self::Identity
+            | Self::Reader
+            | Self::Transcriber
+            | Self::Queue
+            | Self::Alerts => Duration::from_secs(2),
+        }
+    }
 }
 
 /// Why a dependency did not do it.
@@ -87,5 +127,34 @@ impl PortError {
     /// A failure without a cause below it.
     pub fn new(dependency: Dependency, operation: &'static str, kind: PortErrorKind) -> Self {
         Self { dependency, operation, kind, source: None }
+    }
+
+    /// Whether the call may have had an effect: a breaker that refuses a call does so before it begins.
+    pub fn was_begun(&self) -> bool {
+        self.circuit_open().is_none()
+    }
+
+    /// Seconds after which another call is let through, if a breaker refused this one: 1 to 60.
+    pub fn retry_after_s(&self) -> Option<u64> {
+        self.circuit_open().map(|open| open.retry_after_s)
+    }
+
+    fn circuit_open(&self) -> Option<&CircuitOpen> {
+        self.source.as_ref().and_then(|source| source.downcast_ref())
+    }
+}
+
+/// A breaker refused the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the breaker is open for {retry_after_s} s")]
+pub struct CircuitOpen {
+    retry_after_s: u64,
+}
+
+impl CircuitOpen {
+    /// One that stays open for `left`.
+    pub fn after(left: Duration) -> Self {
+        let whole = left.as_secs().saturating_add(u64::from(left.subsec_nanos() > 0));
+        Self { retry_after_s: whole.clamp(1, 60) }
     }
 }

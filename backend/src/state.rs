@@ -6,16 +6,18 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::bulkhead::Bulkhead;
 use crate::app::failures::Failures;
+use crate::app::health::LastPicture;
 use crate::app::indexing::Indexing;
 use crate::app::quota::QuotaKeeper;
 use crate::auth::jwks::KeyCache;
 use crate::auth::signing_key::SigningKey;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::guard::{Breakers, guarded};
 use crate::ports::{
     Alerts, AnswerCache, DocumentReader, ErrorStore, FailureQueue, FailureSource, FileStore,
-    Indexer, IngestionStore, JwksSource, ManualStore, Model, PendingStore, QuotaStore, ReplayStore,
-    Search, SecretSource, Transcriber,
+    Indexer, IngestionStore, JwksSource, ManualStore, Model, PendingStore, Probes, QuotaStore,
+    ReplayStore, Search, SecretSource, Transcriber,
 };
 
 /// The adapters behind the ports.
@@ -59,6 +61,8 @@ pub struct Ports {
     pub errors: Arc<dyn ErrorStore>,
     /// Notifications to people.
     pub alerts: Arc<dyn Alerts>,
+    /// Questions of deep health.
+    pub probes: Arc<dyn Probes>,
 }
 
 /// The application; clones share everything.
@@ -68,8 +72,12 @@ pub struct App {
     pub config: Arc<Config>,
     /// Wall time.
     pub clock: Clock,
-    /// The world.
+    /// The world, behind breakers.
     pub ports: Ports,
+    /// The breakers.
+    pub breakers: Breakers,
+    /// What deep health saw last.
+    pub last_picture: LastPicture,
     /// What failed for good, on its way to the queue.
     pub failures: Failures,
     /// Reservations.
@@ -89,6 +97,7 @@ pub struct App {
 impl App {
     /// Puts the application together; no I/O.
     pub fn new(config: Config, clock: Clock, ports: Ports) -> Self {
+        let (ports, breakers) = guarded(ports, config.stage.as_str(), &clock);
         let tasks = TaskTracker::new();
         let failures = Failures::new(Arc::clone(&ports.failures), tasks.clone());
         let limits = config.quota;
@@ -107,6 +116,8 @@ impl App {
             config: Arc::new(config),
             clock,
             ports,
+            breakers,
+            last_picture: LastPicture::default(),
             failures,
             quota,
             keys,

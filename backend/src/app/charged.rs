@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::app::caller::Caller;
 use crate::app::error::{AppError, AppResult};
 use crate::app::quota::Held;
-use crate::context::Deadline;
+use crate::context::{self, Deadline};
 use crate::domain::cost::{self, CostLine};
 use crate::domain::quota::{Charge, Operation};
 
@@ -35,6 +35,7 @@ pub(super) async fn charged<T: Priced>(
         Ok(worked) => {
             let charge = Charge { operation, cost: cost::total(worked.cost()) };
             held.keep(charge, caller.deadline).await?;
+            context::note(|figures| figures.cost(operation.as_str(), worked.cost()));
             Ok(worked)
         }
         Err(error) => {

@@ -7,6 +7,7 @@ use crate::app::caller::Caller;
 use crate::app::charged::{Priced, charged};
 use crate::app::error::{AppError, AppResult};
 use crate::app::failures;
+use crate::context;
 use crate::defects::{self, Defect};
 use crate::domain::cost::{self, CostLine, TokenUse};
 use crate::domain::failure::{Failure, FailureKind};
@@ -193,8 +194,13 @@ async fn without_deleted(
 /// The figures of a snapshot that was read on `today`.
 pub fn figures(app: &App, snapshot: &UsageSnapshot, today: &str) -> UsageFigures {
     let limits = app.quota.limits();
+    let daily_used = snapshot.day_used(today);
+    context::note(|measured| {
+        measured.quota(daily_used, limits.daily);
+        measured.quota(snapshot.month_used, limits.monthly);
+    });
     UsageFigures {
-        daily_used: snapshot.day_used(today),
+        daily_used,
         daily_limit: limits.daily,
         monthly_used: snapshot.month_used,
         monthly_limit: limits.monthly,

@@ -99,7 +99,12 @@ impl QuotaKeeper {
                 held.reservation = None;
                 Ok(held)
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                if matches!(&error, AppError::Port(port) if !port.was_begun()) {
+                    held.reservation = None;
+                }
+                Err(error)
+            }
         }
     }
 

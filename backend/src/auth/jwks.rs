@@ -59,6 +59,11 @@ impl KeyCache {
         Self { source, known, one_refresh: Mutex::new(LastTry::default()) }
     }
 
+    /// Whether tokens can be judged by keys that are known already.
+    pub fn can_judge(&self) -> bool {
+        self.known().age().is_some_and(|age| age < USABLE_FOR)
+    }
+
     /// The key with this id.
     pub async fn key(&self, kid: &str) -> Result<Arc<DecodingKey>, KeyError> {
         let known = self.known();

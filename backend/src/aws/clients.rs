@@ -22,14 +22,16 @@ use crate::aws::dynamo_pending::DynamoPending;
 use crate::aws::dynamo_quota::DynamoQuota;
 use crate::aws::dynamo_replay::DynamoReplay;
 use crate::aws::jwks::HttpJwks;
+use crate::aws::probes::AwsProbes;
 use crate::aws::s3_manuals::S3Manuals;
 use crate::aws::secret::SecretsManager;
 use crate::aws::sns_alerts::SnsAlerts;
 use crate::aws::sqs_failures::SqsFailures;
-use crate::aws::trace::TraceHeaders;
+use crate::aws::trace::{CountRetries, TraceHeaders};
 use crate::aws::transcribe::Transcribe;
 use crate::config::Config;
 use crate::pdf_reader::PdfReader;
+use crate::ports::Dependency;
 use crate::state::Ports;
 
 const CONNECT: Duration = Duration::from_secs(1);
@@ -66,32 +68,41 @@ fn loader(config: &Config) -> ConfigLoader {
         .timeout_config(bounds(STORES))
 }
 
+/// A client's configuration with the interceptors that all have: `of!(aws_sdk_sqs, sdk, Queue)`.
+macro_rules! of {
+    ($service:ident, $sdk:expr, $dependency:ident) => {
+        $service::config::Builder::from($sdk)
+            .interceptor(TraceHeaders)
+            .interceptor(CountRetries(Dependency::$dependency))
+    };
+}
+
 /// The adapters over one SDK configuration.
 pub fn ports(sdk: &SdkConfig, config: &Config) -> Ports {
-    let dynamo = aws_sdk_dynamodb::config::Builder::from(sdk).interceptor(TraceHeaders).build();
-    let dynamo = aws_sdk_dynamodb::Client::from_conf(dynamo);
+    let dynamo = aws_sdk_dynamodb::Client::from_conf(of!(aws_sdk_dynamodb, sdk, Store).build());
     let table = |name: &str| Table::new(dynamo.clone(), name);
-    let s3 = aws_sdk_s3::config::Builder::from(sdk)
-        .interceptor(TraceHeaders)
-        .force_path_style(config.s3_path_style)
-        .build();
+    let s3 = of!(aws_sdk_s3, sdk, Files).force_path_style(config.s3_path_style).build();
     let s3 = aws_sdk_s3::Client::from_conf(s3);
-    let search = aws_sdk_bedrockagentruntime::config::Builder::from(sdk)
-        .interceptor(TraceHeaders)
-        .timeout_config(bounds(SEARCH))
-        .build();
-    let model = aws_sdk_bedrockruntime::config::Builder::from(sdk)
-        .interceptor(TraceHeaders)
-        .timeout_config(bounds(MODEL))
-        .build();
-    let index = aws_sdk_bedrockagent::config::Builder::from(sdk).interceptor(TraceHeaders).build();
-    let secrets =
-        aws_sdk_secretsmanager::config::Builder::from(sdk).interceptor(TraceHeaders).build();
-    let speech = aws_sdk_transcribe::config::Builder::from(sdk).interceptor(TraceHeaders).build();
-    let queue = aws_sdk_sqs::config::Builder::from(sdk).interceptor(TraceHeaders).build();
-    let queue = aws_sdk_sqs::Client::from_conf(queue);
+    let search = of!(aws_sdk_bedrockagentruntime, sdk, Search).timeout_config(bounds(SEARCH));
+    let model = of!(aws_sdk_bedrockruntime, sdk, Model).timeout_config(bounds(MODEL));
+    let index = of!(aws_sdk_bedrockagent, sdk, Index);
+    let secrets = aws_sdk_secretsmanager::Client::from_conf(
+        of!(aws_sdk_secretsmanager, sdk, Secrets).build(),
+    );
+    let speech = of!(aws_sdk_transcribe, sdk, Transcriber);
+    let speech = aws_sdk_transcribe::Client::from_conf(speech.build());
+    let queue = aws_sdk_sqs::Client::from_conf(of!(aws_sdk_sqs, sdk, Queue).build());
+    let alerts = aws_sdk_sns::Client::from_conf(of!(aws_sdk_sns, sdk, Alerts).build());
+    let probes = AwsProbes {
+        secrets: secrets.clone(),
+        secret_id: config.hmac_key_secret_id.clone(),
+        transcribe: speech.clone(),
+        sqs: queue.clone(),
+        queue_url: config.dlq_url.as_ref().map(ToString::to_string),
+        sns: alerts.clone(),
+        topic_arn: config.alerts_topic_arn.clone(),
+    };
     let queue = Arc::new(SqsFailures::new(queue, config.dlq_url.as_ref()));
-    let alerts = aws_sdk_sns::config::Builder::from(sdk).interceptor(TraceHeaders).build();
     Ports {
         quota: Arc::new(DynamoQuota::new(table(&config.tables.usage))),
         manuals: Arc::new(DynamoManuals::new(table(&config.tables.manuals))),
@@ -101,38 +112,36 @@ pub fn ports(sdk: &SdkConfig, config: &Config) -> Ports {
         files: Arc::new(S3Manuals::new(s3.clone(), &config.buckets.manuals)),
         audio: Arc::new(S3Manuals::new(s3, &config.buckets.audio)),
         transcriber: Arc::new(Transcribe::new(
-            aws_sdk_transcribe::Client::from_conf(speech),
+            speech,
             &config.buckets.audio,
             &config.voice.language,
         )),
         documents: Arc::new(PdfReader::of_this_program()),
         search: Arc::new(BedrockSearch::new(
-            aws_sdk_bedrockagentruntime::Client::from_conf(search),
+            aws_sdk_bedrockagentruntime::Client::from_conf(search.build()),
             &config.knowledge_base_id,
         )),
         model: Arc::new(BedrockModel::new(
-            aws_sdk_bedrockruntime::Client::from_conf(model),
+            aws_sdk_bedrockruntime::Client::from_conf(model.build()),
             &config.text_model_id,
         )),
         answers: Arc::new(ProcessCache::new(config.cache_ttl)),
         indexer: Arc::new(BedrockIndex::new(
-            aws_sdk_bedrockagent::Client::from_conf(index),
+            aws_sdk_bedrockagent::Client::from_conf(index.build()),
             &config.knowledge_base_id,
             &config.data_source_id,
         )),
-        secret: Arc::new(SecretsManager::new(
-            aws_sdk_secretsmanager::Client::from_conf(secrets),
-            config.hmac_key_secret_id.as_deref(),
-        )),
+        secret: Arc::new(SecretsManager::new(secrets, config.hmac_key_secret_id.as_deref())),
         jwks: Arc::new(HttpJwks::new(&config.jwks_url, config.test_hooks.egress.clone())),
         failures: queue.clone(),
         failure_source: queue,
         errors: Arc::new(DynamoErrors::new(table(&config.tables.errors))),
         alerts: Arc::new(SnsAlerts::new(
-            aws_sdk_sns::Client::from_conf(alerts),
+            alerts,
             config.alerts_topic_arn.as_deref(),
             config.stage.as_str(),
         )),
+        probes: Arc::new(probes),
     }
 }
 

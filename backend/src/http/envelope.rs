@@ -12,9 +12,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use crate::COMMIT;
 use crate::app::error::AppError;
 use crate::context::{Deadline, RequestContext};
+use crate::defects::{self, Defect};
 use crate::domain::trace::TraceParent;
 use crate::http::error::{ApiError, ErrorCode};
 use crate::http::source::SourceAddress;
+use crate::metrics::{self, Ended};
 use crate::state::App;
 
 /// The same on every answer.
@@ -50,6 +52,8 @@ pub struct AnswerBy(pub Deadline);
 struct Subject {
     method: Method,
     route: Option<String>,
+    /// The token, where a seeded defect wants it in the log.
+    leaked: Option<String>,
 }
 
 pub(super) async fn envelope(State(app): State<App>, request: Request, next: Next) -> Response {
@@ -61,6 +65,7 @@ pub(super) async fn envelope(State(app): State<App>, request: Request, next: Nex
     let subject = Subject {
         method: request.method().clone(),
         route: request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned()),
+        leaked: leaked(request.headers()),
     };
     let answering = async {
         // Use cases keep to the deadline themselves; this bounds what is around them, such as a body that trickles in.
@@ -70,7 +75,16 @@ pub(super) async fn envelope(State(app): State<App>, request: Request, next: Nex
     let mut response = Arc::clone(&context).scope(answering).await;
     put_headers(response.headers_mut(), &context);
     log(&subject, &context, &response);
+    measure(&app, &subject, &context, &response);
     response
+}
+
+fn leaked(headers: &HeaderMap) -> Option<String> {
+    if !defects::is_on(Defect::LogPrintsToken) {
+        return None;
+    }
+    let token = headers.get(header::AUTHORIZATION)?;
+    token.to_str().ok().map(str::to_owned)
 }
 
 fn put_headers(headers: &mut HeaderMap, context: &RequestContext) {
@@ -111,6 +125,21 @@ fn log(subject: &Subject, context: &RequestContext, response: &Response) {
         duration_ms = round(own_ms + dep_ms),
         own_ms = round(own_ms),
         user = context.user_hash(),
+        authorization = subject.leaked,
         source = response.extensions().get::<SourceAddress>().map(|source| source.0.to_string()),
     );
+}
+
+/// The request's metrics: after this nothing is added to them.
+fn measure(app: &App, subject: &Subject, context: &RequestContext, response: &Response) {
+    let ended = Ended {
+        stage: app.config.stage.as_str(),
+        at: app.clock.now(),
+        route: subject.route.as_deref().unwrap_or("none"),
+        status: response.status().as_u16(),
+        took: context.elapsed(),
+        request_id: &context.request_id,
+        trace_id: context.trace.trace_id(),
+    };
+    metrics::request(&ended, &context.take_figures());
 }

@@ -210,6 +210,9 @@ fn tell_token(error: &TokenError) -> Told {
         TokenError::Invalid(_) | TokenError::Claim(_) | TokenError::Key(KeyError::Unknown) => {
             refused("token_invalid", "Your session is not valid. Please sign in.")
         }
+        TokenError::Key(KeyError::Unavailable(Some(error))) if !error.was_begun() => {
+            tell_port(error)
+        }
         TokenError::Key(KeyError::Unavailable(_)) => {
             tell_outage(Dependency::Identity, PortErrorKind::Unavailable)
         }
@@ -292,5 +295,6 @@ fn tell_quota(period: Period, resets_in_s: u64) -> Told {
 }
 
 fn tell_port(error: &PortError) -> Told {
-    tell_outage(error.dependency, error.kind)
+    let told = tell_outage(error.dependency, error.kind);
+    Told { retry_after_s: error.retry_after_s().or(told.retry_after_s), ..told }
 }

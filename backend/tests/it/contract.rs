@@ -97,10 +97,12 @@ async fn deep_health_bounds_each_check_and_names_no_resource() {
     let healthy = world.send(open(Method::GET, "/health/deep")).await;
     assert_eq!((healthy.status, &healthy.json()["status"]), (StatusCode::OK, &json!("ok")));
 
+    world.move_clock(1);
     world.ports.files.trouble.set(Some(Trouble::Hangs));
     let degraded = world.send(open(Method::GET, "/health/deep")).await;
     assert_eq!(degraded.json()["status"], "degraded");
 
+    world.move_clock(1);
     world.ports.quota.trouble.set(Some(Trouble::Hangs));
     let down = world.send(open(Method::GET, "/health/deep")).await;
     assert_eq!((down.status.as_u16(), &down.json()["status"]), (503, &json!("down")));

@@ -15,6 +15,7 @@ mod failures;
 mod function_process;
 mod functions;
 mod gateway_events;
+mod health;
 mod manual_adapters;
 mod manuals;
 mod openapi;

@@ -5,6 +5,7 @@ use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaFormat, Type};
 
+use crate::breaker::State;
 use crate::domain::audio::{AUDIO_BYTES_MAX, AudioType};
 use crate::domain::document::{DocumentType, UPLOAD_BYTES_MAX};
 use crate::domain::manual::ManualStatus;
@@ -130,6 +131,10 @@ pub(in crate::http) fn health() -> Object {
 
 pub(in crate::http) fn check() -> Object {
     one_of(["ok", "down"])
+}
+
+pub(in crate::http) fn breaker() -> Object {
+    one_of([State::Closed, State::HalfOpen, State::Open].map(State::as_str))
 }
 
 pub(in crate::http) fn cache_status() -> Object {

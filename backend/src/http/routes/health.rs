@@ -8,7 +8,7 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::app::health::{self, Health};
+use crate::app::health::{self, Health, Picture};
 use crate::defects;
 use crate::http::error::AFTER_OUTAGE_S;
 use crate::http::openapi::causes::Deadline;
@@ -47,8 +47,8 @@ pub(in crate::http) struct VersionAnswer {
 #[schema(examples(json!({
     "status": "degraded",
     "checks": [
-        { "name": "store", "status": "ok", "latency_ms": 4 },
-        { "name": "files", "status": "down", "latency_ms": 2000 },
+        { "name": "store", "status": "ok", "latency_ms": 4, "breaker": "closed" },
+        { "name": "files", "status": "down", "latency_ms": 2000, "breaker": "open" },
     ],
 })))]
 struct DeepAnswer {
@@ -66,6 +66,8 @@ struct CheckAnswer {
     #[schema(schema_with = schemas::check)]
     status: &'static str,
     latency_ms: u64,
+    #[schema(schema_with = schemas::breaker)]
+    breaker: &'static str,
 }
 
 /// Hooks for tests that are in use: never on a deployed stage.
@@ -108,20 +110,21 @@ pub(in crate::http) async fn version() -> Json<VersionAnswer> {
 
 /// How the dependencies are
 ///
-/// Each check is bounded to 2 s.
+/// Each check is bounded to 2 s; a picture is shown again for 1 s. Retrieval, the model and ingestion are not called: their
+/// checks say what the calls of requests told.
 #[utoipa::path(
     get,
     path = "/health/deep",
     operation_id = "deep_health",
     tag = "service",
     responses(
-        (status = 200, description = "All that a question needs is there.", body = DeepAnswer),
+        (status = 200, description = "Requests can be served.", body = DeepAnswer),
         Fails<(Deadline,)>,
-        (status = 503, description = "No question can be answered.", body = DeepAnswer),
+        (status = 503, description = "No request can be served.", body = DeepAnswer),
     ),
 )]
 pub(in crate::http) async fn deep(State(app): State<App>) -> Response {
-    let (health, checks) = health::deep(&app).await;
+    let Picture { health, checks } = health::deep(&app).await;
     let (status, word) = match health {
         Health::Ok => (StatusCode::OK, "ok"),
         Health::Degraded => (StatusCode::OK, "degraded"),
@@ -131,6 +134,7 @@ pub(in crate::http) async fn deep(State(app): State<App>) -> Response {
         name: check.name,
         status: if check.answered { "ok" } else { "down" },
         latency_ms: u64::try_from(check.latency.as_millis()).unwrap_or(u64::MAX),
+        breaker: check.breaker.as_str(),
     });
     let hooks = TestHooksAnswer {
         clock_offset_ms: app.clock.test_offset_ms(),
