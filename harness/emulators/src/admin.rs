@@ -8,6 +8,12 @@
 //! `GET /topics` lists every topic: `logical_id`, `arn`, `count` since the start, and the last 10 000 that were `published`,
 //! oldest first: `message_id`, `published_ms`, `subject`, `message`, `attributes`. Times are the test clock's.
 //!
+//! `POST /tokens` makes a token for a user who exists, with at most one fault, for tests of whoever verifies tokens:
+//! `{"username", "token_use": "access" (default) | "id", "fault"}` gives 201 `{"token"}`. Faults: `none`, `expired` (an hour ago),
+//! `not_yet_valid` (`iat` and `nbf` in an hour), `wrong_audience` (`aud` or `client_id`), `wrong_issuer`, `other_token_use` (the
+//! claim says the other kind), `unknown_kid` (a key that the pool never had, under its own name), `wrong_key` (such a key under
+//! the name of the pool's). All but the last two are signed by the pool's key; times follow the test clock.
+//!
 //! Under `services`, by endpoint name, since the start:
 //!
 //! | member | meaning |
@@ -33,6 +39,7 @@ use procfs::WithCurrentSystemInfo as _;
 use serde_json::{Value, json};
 
 use crate::clock::Clock;
+use crate::cognito::Cognito;
 use crate::outages::{BadField, Outages};
 use crate::server::{Body, Handler};
 use crate::sns::Sns;
@@ -42,9 +49,10 @@ use crate::wire;
 
 const MAX_BODY: usize = 64 * 1024;
 
-/// The services that hold messages.
+/// The services into which the admin interface looks past their API.
 #[derive(Debug, Clone)]
-pub(crate) struct Messages {
+pub(crate) struct Looks {
+    pub(crate) cognito: Arc<Cognito>,
     pub(crate) sqs: Arc<Sqs>,
     pub(crate) sns: Arc<Sns>,
 }
@@ -56,7 +64,7 @@ pub(crate) struct Admin {
     pub(crate) outages: Arc<Outages>,
     /// Endpoint name → counters.
     pub(crate) stats: Arc<BTreeMap<&'static str, Arc<Stats>>>,
-    pub(crate) messages: Messages,
+    pub(crate) looks: Looks,
 }
 
 impl Handler for Admin {
@@ -105,11 +113,15 @@ impl Admin {
             }
             (&Method::GET, ["outages"]) => json_page(StatusCode::OK, &self.outages.list()),
             (&Method::GET, ["stats"]) => json_page(StatusCode::OK, &self.report()),
-            (&Method::GET, ["queues"]) => json_page(StatusCode::OK, &self.messages.sqs.report()),
-            (&Method::GET, ["topics"]) => json_page(StatusCode::OK, &self.messages.sns.report()),
+            (&Method::POST, ["tokens"]) => match self.looks.cognito.mint(&body).await {
+                Ok(token) => json_page(StatusCode::CREATED, &json!({ "token": token })),
+                Err(field) => refuse(&field),
+            },
+            (&Method::GET, ["queues"]) => json_page(StatusCode::OK, &self.looks.sqs.report()),
+            (&Method::GET, ["topics"]) => json_page(StatusCode::OK, &self.looks.sns.report()),
             _ => json_page(
                 StatusCode::NOT_FOUND,
-                &json!({"error": "known are PUT|GET /outages, PUT|DELETE /outages/{id}, GET /stats, GET /queues, GET /topics"}),
+                &json!({"error": "known are PUT|GET /outages, PUT|DELETE /outages/{id}, GET /stats, GET /queues, GET /topics, POST /tokens"}),
             ),
         }
     }

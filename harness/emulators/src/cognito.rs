@@ -2,6 +2,7 @@
 //! tokens with Cognito's claims signed by a key of this start. It sends no mail and knows no MFA.
 mod admin;
 mod key;
+mod mint;
 mod password;
 mod session;
 mod tokens;

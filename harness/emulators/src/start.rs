@@ -9,7 +9,7 @@ use rand_chacha::ChaCha12Rng;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::admin::{Admin, Messages};
+use crate::admin::{Admin, Looks};
 use crate::bedrock::{self, LatencyModel};
 use crate::clock::Clock;
 use crate::cognito::{Cognito, PoolIds};
@@ -113,13 +113,13 @@ pub async fn start(options: Options) -> Result<Emulators, StartError> {
     let mut starting = Starting::new(&options)?;
     // The key takes longest: it is in the making while the rest starts.
     let ids = PoolIds::draw(options.seed, &options.region);
-    let cognito = Cognito::new(ids.clone(), starting.shared.clock.clone());
+    let cognito = Arc::new(Cognito::new(ids.clone(), starting.shared.clock.clone()));
 
     starting.dynamodb(&stores).await?;
     let store = starting.s3(&options, &stores).await?;
 
     let page = cognito.jwks_page();
-    let cognito_url = starting.json(Arc::new(cognito), Some(page)).await?;
+    let cognito_url = starting.json(Arc::clone(&cognito) as Arc<dyn Service>, Some(page)).await?;
     let (clock, hmac_secret_id) = (starting.shared.clock.clone(), format!("{NAME_PREFIX}hmac-key"));
     let secrets = Secrets::new(
         clock.clone(),
@@ -173,7 +173,7 @@ pub async fn start(options: Options) -> Result<Emulators, StartError> {
         data_source_id: source_id,
         hmac_secret_id,
     };
-    starting.finish(resources, Messages { sqs, sns }).await
+    starting.finish(resources, Looks { cognito, sqs, sns }).await
 }
 
 /// What has been started so far; dropping it ends that again.
@@ -277,16 +277,12 @@ impl Starting {
         Verifier::new(self.keys.clone(), self.region.clone(), scope, self.shared.clock.clone())
     }
 
-    async fn finish(
-        mut self,
-        resources: Resources,
-        messages: Messages,
-    ) -> Result<Emulators, StartError> {
+    async fn finish(mut self, resources: Resources, looks: Looks) -> Result<Emulators, StartError> {
         let admin = Admin {
             clock: self.shared.clock.clone(),
             outages: Arc::clone(&self.shared.outages),
             stats: Arc::new(self.stats),
-            messages,
+            looks,
         };
         let port = Port::bind().await.map_err(StartError::Listen)?;
         let admin_url = port.url();

@@ -66,7 +66,8 @@ impl PendingKey {
 }
 
 impl SigningKey {
-    fn generate() -> Result<Self, KeyError> {
+    /// A new key; takes up to half a second.
+    pub(super) fn generate() -> Result<Self, KeyError> {
         let pair =
             KeyPair::generate(KeySize::Rsa2048).map_err(|_unspecified| KeyError::Generate)?;
         let der = pair.public_key().as_der().map_err(|_unspecified| KeyError::Generate)?;
@@ -76,7 +77,17 @@ impl SigningKey {
 
     /// A signed token (RFC 7515 compact form).
     pub(super) fn token(&self, claims: &Value) -> Result<String, KeyError> {
-        let header = json!({"kid": self.kid, "alg": "RS256"}).to_string();
+        self.token_as(&self.kid, claims)
+    }
+
+    /// The name under which the key is in the key set.
+    pub(super) fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    /// A token that says that the key of another name signed it.
+    pub(super) fn token_as(&self, kid: &str, claims: &Value) -> Result<String, KeyError> {
+        let header = json!({"kid": kid, "alg": "RS256"}).to_string();
         let mut token = URL_SAFE_NO_PAD.encode(header);
         token.push('.');
         URL_SAFE_NO_PAD.encode_string(claims.to_string(), &mut token);

@@ -68,7 +68,7 @@ impl Inner {
         let (mut parts, body) = request.into_parts();
         let admitted = self
             .check_header(&parts)
-            .and_then(|()| presigned::admit(&mut parts, &self.keys, &self.clock));
+            .and_then(|()| presigned::admit(&mut parts, &self.keys, &self.region, &self.clock));
         if let Err(error) = admitted {
             return spelled(error);
         }

@@ -19,6 +19,9 @@ use crate::signature::{absolute, parse_date, signed_headers, system_time};
 /// A presigned URL lives seven days at most.
 const MAX_EXPIRES_S: i64 = 7 * 24 * 3600;
 
+/// S3 allows a quarter of an hour between a signer's clock and its own.
+const SKEW_MS: i64 = 15 * 60 * 1000;
+
 /// The parameters that presigning adds.
 const OURS: [&str; 6] = [
     "X-Amz-Algorithm=",
@@ -30,7 +33,7 @@ const OURS: [&str; 6] = [
 ];
 
 /// Judges the request if it is presigned; may replace its URI by one signed for this moment.
-pub(super) fn admit(parts: &mut Parts, keys: &Keys, clock: &Clock) -> S3Result<()> {
+pub(super) fn admit(parts: &mut Parts, keys: &Keys, region: &str, clock: &Clock) -> S3Result<()> {
     let query = parts.uri.query().unwrap_or("");
     if !query.contains("X-Amz-Signature=") {
         return Ok(());
@@ -47,6 +50,18 @@ pub(super) fn admit(parts: &mut Parts, keys: &Keys, clock: &Clock) -> S3Result<(
             "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than 604800 seconds"
         ));
     }
+    if url.region != region {
+        return Err(s3_error!(
+            AuthorizationQueryParametersError,
+            "Error parsing the X-Amz-Credential parameter; the region '{}' is wrong; expecting '{}'",
+            url.region,
+            region
+        ));
+    }
+    if url.date_ms > clock.now_ms().max(clock.wall_ms()) + SKEW_MS {
+        return Err(s3_error!(AccessDenied, "Request is not yet valid"));
+    }
+    url.require_signed(parts)?;
     let ends_ms = url.date_ms + url.expires_s * 1000;
     if clock.now_ms() > ends_ms {
         return Err(s3_error!(AccessDenied, "Request has expired"));
@@ -102,6 +117,22 @@ impl Presigned {
             signature: value("X-Amz-Signature")?,
             rest: rest.join("&"),
         })
+    }
+
+    /// Every `x-amz-…` header must be among the signed ones, but for the hash of the body, which is
+    /// compared with the body itself.
+    fn require_signed(&self, parts: &Parts) -> S3Result<()> {
+        let signed = |name: &str| self.signed_headers.split(';').any(|signed| signed == name);
+        let unsigned = parts.headers.keys().map(http::HeaderName::as_str).any(|name| {
+            name.starts_with("x-amz-") && name != "x-amz-content-sha256" && !signed(name)
+        });
+        if unsigned {
+            return Err(s3_error!(
+                AccessDenied,
+                "There were headers present in the request which were not signed"
+            ));
+        }
+        Ok(())
     }
 
     fn sign(

@@ -9,9 +9,11 @@ use aws_sdk_cognitoidentityprovider::operation::initiate_auth::{
 use aws_sdk_cognitoidentityprovider::types::{
     AttributeType, AuthFlowType, AuthenticationResultType, MessageActionType, UserStatusType,
 };
+use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use serde_json::Value;
+use reqwest::Method;
+use serde_json::{Value, json};
 
 use crate::stage::{PASSWORD, Stage, stopwatch};
 
@@ -257,4 +259,58 @@ async fn two_hundred_users_sign_in_within_a_second() {
     println!("200 users: {took:?}, {} ms of CPU with the clients'", cpu(&after) - cpu(&before));
     assert!(took < Duration::from_secs(10), "{took:?}");
     assert_eq!(after["services"]["cognito-idp"]["requests"], 601);
+}
+
+async fn mint(stage: &Stage, wanted: Value) -> String {
+    let (status, body) = stage.admin(Method::POST, "/tokens", Some(wanted)).await;
+    assert_eq!(status, 201, "{body}");
+    body["token"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_minted_token_has_the_fault_that_was_asked_for() {
+    let stage = Stage::start().await;
+    create(&stage, &stage.cognito(), "anna").await;
+    let wanted = |fault: &str| json!({"username": "anna", "fault": fault});
+    let good = verify(&stage, &mint(&stage, wanted("none")).await, false).await;
+    let now_s = good["iat"].as_i64().unwrap();
+    assert_eq!(good["token_use"], "access");
+    let id = json!({"username": "anna", "token_use": "id", "fault": "none"});
+    let id = verify(&stage, &mint(&stage, id).await, true).await;
+    assert_eq!((&id["token_use"], &id["sub"]), (&json!("id"), &good["sub"]));
+
+    let expired = verify(&stage, &mint(&stage, wanted("expired")).await, false).await;
+    assert!(expired["exp"].as_i64().unwrap() < now_s);
+    let early = mint(&stage, wanted("not_yet_valid")).await;
+    assert!(verify(&stage, &early, false).await["nbf"].as_i64().unwrap() > now_s);
+    let client = verify(&stage, &mint(&stage, wanted("wrong_audience")).await, false).await;
+    assert_ne!(client["client_id"], good["client_id"]);
+    let kind = verify(&stage, &mint(&stage, wanted("other_token_use")).await, false).await;
+    assert_eq!(kind["token_use"], "id");
+
+    let keys = stage.http.get(&stage.emulators.resources().jwks_url).send().await.unwrap();
+    let keys: JwkSet = keys.json().await.unwrap();
+    let judge = |token: &str| {
+        let kid = jsonwebtoken::decode_header(token).unwrap().kid.unwrap();
+        let key =
+            DecodingKey::from_jwk(keys.find(&kid).ok_or(ErrorKind::InvalidKeyFormat)?).unwrap();
+        let mut validation = Validation::new(Algorithm::RS256);
+        validation.set_issuer(&[&stage.emulators.resources().issuer]);
+        validation.validate_aud = false;
+        let judged = jsonwebtoken::decode::<Value>(token, &key, &validation);
+        judged.map(drop).map_err(jsonwebtoken::errors::Error::into_kind)
+    };
+    assert_eq!(judge(&mint(&stage, wanted("none")).await), Ok(()));
+    for (fault, kind) in [
+        ("wrong_issuer", ErrorKind::InvalidIssuer),
+        ("unknown_kid", ErrorKind::InvalidKeyFormat),
+        ("wrong_key", ErrorKind::InvalidSignature),
+        ("expired", ErrorKind::ExpiredSignature),
+    ] {
+        assert_eq!(judge(&mint(&stage, wanted(fault)).await), Err(kind), "{fault}");
+    }
+    for body in [json!({"username": "nobody", "fault": "none"}), wanted("unheard_of"), json!({})] {
+        let (status, answer) = stage.admin(Method::POST, "/tokens", Some(body)).await;
+        assert_eq!(status, 400, "{answer}");
+    }
 }

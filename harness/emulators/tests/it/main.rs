@@ -13,3 +13,4 @@ mod sns;
 mod sqs;
 mod stage;
 mod transcribe;
+mod voices;
