@@ -153,7 +153,7 @@ async fn jobs_are_refused_as_the_service_refuses_them() {
 
 #[tokio::test]
 async fn a_slow_job_passes_through_its_states() {
-    let time = TranscriptionTime { base_ms: 300, ms_per_audio_s: 0 };
+    let time = TranscriptionTime { base_ms: 3, ms_per_audio_s: 2000 };
     let stage = Stage::start_with_slow_jobs(time).await;
     let uri = put(&stage, "audio/a.wav", wav("x", 1)).await;
     let started = start(&stage, "a", &uri).send().await.unwrap().transcription_job.unwrap();
@@ -163,26 +163,18 @@ async fn a_slow_job_passes_through_its_states() {
     let client = stage.transcribe();
     client.delete_transcription_job().transcription_job_name("gone").send().await.unwrap();
 
-    let mut seen = Vec::new();
-    let ended = tokio::time::timeout(PATIENCE, async {
-        while seen.last() != Some(&TranscriptionJobStatus::Completed) {
-            let status = job(&stage, "a").await.transcription_job_status.unwrap();
-            if seen.last() != Some(&status) {
-                seen.push(status);
+    for state in [TranscriptionJobStatus::InProgress, TranscriptionJobStatus::Completed] {
+        let reached = tokio::time::timeout(PATIENCE, async {
+            while job(&stage, "a").await.transcription_job_status() != Some(&state) {
+                tokio::task::yield_now().await;
             }
-        }
-    });
-    ended.await.unwrap();
-    let states = [
-        TranscriptionJobStatus::Queued,
-        TranscriptionJobStatus::InProgress,
-        TranscriptionJobStatus::Completed,
-    ];
-    assert_eq!(seen, states);
+        });
+        reached.await.unwrap();
+    }
     let done = job(&stage, "a").await;
     let took =
         done.completion_time().unwrap().as_secs_f64() - done.start_time().unwrap().as_secs_f64();
-    assert!(took >= 0.199, "{took}");
+    assert!(took >= 1.99, "{took}");
     let nothing = stage.s3().head_object().bucket(audio(&stage)).key("gone.json").send().await;
     assert!(nothing.unwrap_err().into_service_error().is_not_found());
 }
