@@ -145,10 +145,7 @@ impl Sqs {
                         answer["Id"] = id.into();
                         successful.push(answer);
                     }
-                    Err(error) => failed.push(json!({
-                        "Id": id, "Code": error.code.trim_end_matches("Exception"),
-                        "Message": error.message, "SenderFault": true,
-                    })),
+                    Err(error) => failed.push(failure(id, &error)),
                 }
             }
             Ok(json!({"Successful": successful, "Failed": failed}))
@@ -161,6 +158,21 @@ impl Sqs {
         let receipt = required(input, "ReceiptHandle")?;
         self.queue(input, |queue| queue.delete(receipt).map_err(refused))?;
         Ok(json!({}))
+    }
+
+    fn delete_batch(&self, input: &Map<String, Value>) -> Result<Value, AwsError> {
+        let entries = batch(input)?;
+        self.queue(input, |queue| {
+            let (mut successful, mut failed) = (Vec::new(), Vec::new());
+            for (id, entry) in entries {
+                let receipt = required(entry, "ReceiptHandle")?;
+                match queue.delete(receipt).map_err(refused) {
+                    Ok(()) => successful.push(json!({"Id": id})),
+                    Err(error) => failed.push(failure(id, &error)),
+                }
+            }
+            Ok(json!({"Successful": successful, "Failed": failed}))
+        })
     }
 
     fn change_visibility(&self, input: &Map<String, Value>) -> Result<Value, AwsError> {
@@ -207,6 +219,7 @@ impl Service for Arc<Sqs> {
                 "SendMessageBatch" => self.send_batch(input),
                 "ReceiveMessage" => self.receive(input).await,
                 "DeleteMessage" => self.delete(input),
+                "DeleteMessageBatch" => self.delete_batch(input),
                 "ChangeMessageVisibility" => self.change_visibility(input),
                 "GetQueueUrl" => self.url_of(input),
                 "GetQueueAttributes" => self.attributes(input),
@@ -216,6 +229,14 @@ impl Service for Arc<Sqs> {
         }
         .boxed()
     }
+}
+
+/// An entry of a batch that was refused.
+fn failure(id: &str, error: &AwsError) -> Value {
+    json!({
+        "Id": id, "Code": error.code.trim_end_matches("Exception"),
+        "Message": error.message, "SenderFault": true,
+    })
 }
 
 /// A held message for the admin interface.

@@ -2,8 +2,8 @@
 use aws_sdk_sqs::error::ProvideErrorMetadata as _;
 use aws_sdk_sqs::operation::receive_message::builders::ReceiveMessageFluentBuilder;
 use aws_sdk_sqs::types::{
-    MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName,
-    SendMessageBatchRequestEntry,
+    DeleteMessageBatchRequestEntry, DeleteMessageBatchResultEntry, MessageAttributeValue,
+    MessageSystemAttributeName, QueueAttributeName, SendMessageBatchRequestEntry,
 };
 use reqwest::Method;
 use serde_json::json;
@@ -120,6 +120,33 @@ async fn a_batch_tells_each_entry_apart() {
     assert!(long.send().await.unwrap_err().into_service_error().is_batch_request_too_long());
     let none = client.send_message_batch().queue_url(&url).set_entries(Some(Vec::new()));
     assert!(none.send().await.unwrap_err().into_service_error().is_empty_batch_request());
+}
+
+#[tokio::test]
+async fn messages_are_deleted_in_batches_each_by_its_own_receipt() {
+    let stage = Stage::start().await;
+    let (client, url) = (stage.sqs(), dead_letters(&stage));
+    for body in ["a", "b"] {
+        client.send_message().queue_url(&url).message_body(body).send().await.unwrap();
+    }
+    let received = client.receive_message().queue_url(&url).max_number_of_messages(10);
+    let received = received.send().await.unwrap();
+    let receipts = received.messages().iter().filter_map(|message| message.receipt_handle());
+    let receipts: Vec<&str> = receipts.chain(["none"]).collect();
+    assert_eq!(receipts.len(), 3);
+    let entries = receipts.iter().enumerate().map(|(index, receipt)| {
+        let entry = DeleteMessageBatchRequestEntry::builder().id(index.to_string());
+        entry.receipt_handle(*receipt).build().unwrap()
+    });
+    let answer = client.delete_message_batch().queue_url(&url);
+    let answer = answer.set_entries(Some(entries.collect())).send().await.unwrap();
+    let gone: Vec<&str> =
+        answer.successful().iter().map(DeleteMessageBatchResultEntry::id).collect();
+    assert_eq!(gone, ["0", "1"]);
+    let failed = &answer.failed()[0];
+    assert_eq!((failed.id(), failed.code()), ("2", "ReceiptHandleIsInvalid"));
+    let (_, queues) = stage.admin(Method::GET, "/queues", None).await;
+    assert_eq!((&queues[0]["deleted"], &queues[0]["messages"]), (&json!(2), &json!([])));
 }
 
 #[tokio::test]
