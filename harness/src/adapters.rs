@@ -6,6 +6,7 @@ pub mod embedded_stage;
 pub mod emulator_stats;
 pub mod guard;
 pub mod interrupts;
+pub mod lambda_figures;
 pub mod lambda_host;
 pub mod lifeline;
 pub mod load_worker;

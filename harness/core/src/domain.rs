@@ -4,6 +4,7 @@ pub mod binomial;
 pub mod evidence;
 pub mod histogram;
 pub mod kind;
+pub mod lambda;
 pub mod ledger;
 pub mod non_empty;
 pub mod objective;

@@ -94,18 +94,31 @@ struct ArtifactTarget {
     name: String,
 }
 
-/// Builds the backend and gives the binary's path. Cargo runs under a guard: it ends when this process does. Where
-/// there is no cargo, a binary that lies beside the harness is taken.
+/// Builds the backend and gives the binary's path.
 pub async fn build(plan: BuildPlan) -> Result<PathBuf, BuildError> {
-    let binary = binary_name(plan.defects);
+    let (binary, log) = (binary_name(plan.defects), plan.log.clone());
+    let built = build_all(plan, &[binary]).await?;
+    built.into_iter().next().ok_or(BuildError::NoArtifact { binary, log })
+}
+
+/// Builds `binaries` of the backend and gives their paths, in the same order. Cargo runs under a guard: it ends when
+/// this process does. Where there is no cargo, binaries that lie beside the harness are taken.
+pub async fn build_all(
+    plan: BuildPlan,
+    binaries: &[&'static str],
+) -> Result<Vec<PathBuf>, BuildError> {
     let layout = layout(&plan.harness, plan.target_dir.as_deref());
-    let beside = plan.harness.with_file_name(binary);
     let no_cargo = || {
-        if beside.is_file() {
-            Ok(beside.clone())
-        } else {
-            Err(BuildError::NoCargo { cargo: plan.cargo.clone(), binary: beside.clone() })
-        }
+        let beside = binaries.iter().map(|binary| plan.harness.with_file_name(binary));
+        beside
+            .map(|binary| {
+                if binary.is_file() {
+                    Ok(binary)
+                } else {
+                    Err(BuildError::NoCargo { cargo: plan.cargo.clone(), binary })
+                }
+            })
+            .collect()
     };
     if !plan.root.join("backend/Cargo.toml").is_file() {
         return no_cargo();
@@ -113,7 +126,7 @@ pub async fn build(plan: BuildPlan) -> Result<PathBuf, BuildError> {
     let command = GuardedCommand {
         harness: plan.harness.clone(),
         program: plan.cargo.clone(),
-        args: arguments(plan.defects, &layout),
+        args: arguments(binaries, plan.defects, &layout),
         env: plan.env.clone(),
         cwd: plan.root.clone(),
         log: plan.log.clone(),
@@ -131,11 +144,17 @@ pub async fn build(plan: BuildPlan) -> Result<PathBuf, BuildError> {
     if exit.code != Some(0) {
         return Err(BuildError::Failed { status: exit.to_string() });
     }
-    let executable = executable(&last_lines(&plan.log, 50), binary)
-        .ok_or_else(|| BuildError::NoArtifact { binary, log: plan.log.clone() })?;
+    let messages = last_lines(&plan.log, 50 + binaries.len());
+    let executables = binaries
+        .iter()
+        .map(|binary| {
+            executable(&messages, binary)
+                .ok_or_else(|| BuildError::NoArtifact { binary, log: plan.log.clone() })
+        })
+        .collect::<Result<_, _>>()?;
     // Hundreds of kilobytes that say "fresh"; where it cannot be removed, it stays.
     std::fs::remove_file(&plan.log).ok();
-    Ok(executable)
+    Ok(executables)
 }
 
 /// The binary's name.
@@ -143,11 +162,10 @@ pub fn binary_name(defects: bool) -> &'static str {
     if defects { "server-defects" } else { "server" }
 }
 
-fn arguments(defects: bool, layout: &Layout) -> Vec<OsString> {
-    let mut args: Vec<OsString> = ["build", "-p", "backend", "--bin", binary_name(defects)]
-        .into_iter()
-        .map(OsString::from)
-        .collect();
+fn arguments(binaries: &[&str], defects: bool, layout: &Layout) -> Vec<OsString> {
+    let bins = binaries.iter().flat_map(|binary| ["--bin", *binary]);
+    let mut args: Vec<OsString> =
+        ["build", "-p", "backend"].into_iter().chain(bins).map(OsString::from).collect();
     if defects {
         args.extend(["--features", "defects"].map(OsString::from));
     }
@@ -208,9 +226,10 @@ mod tests {
 
     #[test]
     fn no_flag_changes_what_third_party_crates_are_built_with() {
-        let dev = arguments(false, &Layout { target_dir: None, release: false });
+        let dev = arguments(&["server"], false, &Layout { target_dir: None, release: false });
         assert_eq!(dev[..5], ["build", "-p", "backend", "--bin", "server"]);
-        let release = arguments(true, &Layout { target_dir: None, release: true });
+        let release =
+            arguments(&["server-defects"], true, &Layout { target_dir: None, release: true });
         assert!(release.contains(&"--release".into()));
         assert!(release.windows(2).any(|pair| pair == ["--features", "defects"]));
     }

@@ -24,6 +24,7 @@ use verdict::domain::stage::Credentials;
 use verdict::domain::stage::Limits;
 use verdict::domain::stage::Processes;
 use verdict::domain::stage::Resources;
+use verdict::domain::stage::Runtime;
 use verdict::domain::stage::STAGE_SCHEMA;
 use verdict::domain::stage::SecretRef;
 use verdict::domain::stage::StageDescription;
@@ -82,8 +83,10 @@ pub struct BackendFacts {
     pub commit: String,
     /// What `/version` said about seeded defects.
     pub defects: Vec<String>,
-    /// None when it is run by hand.
+    /// None when it is run by hand, and of functions.
     pub pid: Option<u32>,
+    /// Admin API of the functions' host; none of a server.
+    pub lambda_url: Option<String>,
     /// Its log, where it is ours.
     pub log: Option<PathBuf>,
     /// What it enforces.
@@ -167,6 +170,7 @@ impl EmbeddedStage {
         }
         let names = self.emulators.resources();
         let endpoints = self.emulators.endpoints();
+        let runtime = if backend.lambda_url.is_some() { Runtime::Lambda } else { Runtime::Server };
         Ok(StageDescription {
             schema: STAGE_SCHEMA.to_owned(),
             name: "embedded".to_owned(),
@@ -187,10 +191,12 @@ impl EmbeddedStage {
             users: Vec::new(),
             admin: Admin {
                 emulators_url: Some(self.emulators.admin_url().to_owned()),
+                lambda_url: backend.lambda_url,
                 clock_file: Some(self.clock_file.display().to_string()),
                 backend_log: backend.log.map(|log| log.display().to_string()),
             },
             processes: Some(Processes { stage_pid: std::process::id(), backend_pid: backend.pid }),
+            runtime,
             capabilities: Capabilities(capabilities),
             limits: backend.limits,
         })

@@ -9,6 +9,8 @@ mod prepare;
 
 use std::path::PathBuf;
 
+use verdict::domain::lambda::LambdaOptions;
+
 use crate::adapters::load_worker;
 use crate::adapters::stage_process::BackendChoice;
 use crate::cli::output::note;
@@ -16,12 +18,18 @@ use crate::commands::Context;
 use crate::commands::Exit;
 use crate::commands::bad_profile;
 use crate::commands::error::CommandError;
+use crate::commands::stage::RuntimeArgs;
 use crate::config::profile_file;
 use job::Job;
 use job::StageChoice;
 
 pub use conclude::exit;
 pub use conclude::write;
+
+/// Sandboxes of each function under load: as many as a small machine carries.
+const SANDBOXES: u32 = 16;
+/// How long a request waits for one of them, in milliseconds: an account has a thousand, where nobody waits.
+const QUEUE_MS: u64 = 10_000;
 
 /// Arguments of `harness load`.
 #[derive(Clone, Debug, clap::Args)]
@@ -35,7 +43,7 @@ pub struct Args {
     /// A stage that stands already (`stage.json`, or a file in scenarios/stages/) [default: an embedded one].
     #[arg(long, value_name = "FILE", conflicts_with_all = ["backend_bin", "defects", "variables"])]
     stage: Option<PathBuf>,
-    /// A built backend, instead of building the workspace's.
+    /// A built backend, instead of building the workspace's; with --runtime lambda, the folder of the functions.
     #[arg(long, value_name = "PATH")]
     backend_bin: Option<PathBuf>,
     /// Seeded defects to switch on (builds `server-defects` unless --backend-bin is given).
@@ -44,6 +52,8 @@ pub struct Args {
     /// A variable of the backend that differs from what the stage sets; may be repeated.
     #[arg(long = "env", value_name = "NAME=VALUE", value_parser = super::stage::pair)]
     variables: Vec<(String, String)>,
+    #[command(flatten)]
+    runtime: RuntimeArgs,
     /// The commit that must answer; another is Inconclusive (`TargetChanged`).
     #[arg(long, value_name = "SHA")]
     expect_commit: Option<String>,
@@ -55,12 +65,22 @@ pub struct Args {
 /// Runs the subcommand.
 pub async fn run(args: Args, ctx: &Context) -> Result<Exit, CommandError> {
     let profile = profile_file::read(&ctx.root, &args.profile).map_err(bad_profile)?;
+    let usual =
+        LambdaOptions { sandboxes: SANDBOXES, queue_ms: QUEUE_MS, ..LambdaOptions::default() };
+    let lambda = args.runtime.lambda(usual)?;
     let stage = match args.stage {
+        Some(_) if lambda.is_some() => {
+            return Err(CommandError::usage(
+                "the stage that stands has its runtime already".to_owned(),
+                "leave --runtime out".to_owned(),
+            ));
+        }
         Some(file) => StageChoice::File(file),
         None => StageChoice::Embedded {
             backend: args
                 .backend_bin
                 .map_or(BackendChoice::Build { defects: false }, BackendChoice::Binary),
+            lambda,
             defects: args.defects,
             env: args.variables.into_iter().collect(),
         },

@@ -64,9 +64,9 @@ pub async fn run(args: Args, ctx: &Context) -> Result<Exit, CommandError> {
     let stage = args.stage.map_or_else(|| recorded(&repro.stage), StageChoice::File);
     let stage = match (stage, args.backend_bin) {
         // Another binary is a mended one: the recorded defects are not asked of it.
-        (StageChoice::Embedded { env, .. }, Some(binary)) => {
+        (StageChoice::Embedded { env, lambda, .. }, Some(binary)) => {
             let (backend, defects) = (BackendChoice::Binary(binary), Vec::new());
-            StageChoice::Embedded { backend, defects, env }
+            StageChoice::Embedded { backend, lambda, defects, env }
         }
         (stage, _) => stage,
     };
@@ -93,6 +93,7 @@ fn recorded(recipe: &StageRecipe) -> StageChoice {
             .map_or(BackendChoice::Build { defects: false }, |path| {
                 BackendChoice::Binary(path.into())
             }),
+        lambda: recipe.lambda,
         defects: recipe.defects.clone(),
         env: recipe.env.clone(),
     }

@@ -2,10 +2,12 @@
 //! in a process of its own (`process`).
 
 mod backend_start;
+mod functions_start;
 mod launch;
 mod launch_error;
 mod paste;
 mod process;
+mod runtime_args;
 mod up;
 
 use std::collections::BTreeMap;
@@ -23,6 +25,7 @@ use crate::config::fixtures;
 use crate::config::fixtures::FixtureError;
 
 pub use process::process;
+pub use runtime_args::RuntimeArgs;
 pub(in crate::commands) use up::pair;
 
 /// `harness stage …`

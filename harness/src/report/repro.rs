@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use verdict::domain::{
+    lambda::LambdaOptions,
     objective::ObjectiveKind,
     profile::RawProfile,
     run::RunPlan,
@@ -54,6 +55,9 @@ pub struct StageRecipe {
     /// The backend's binary, where it was not the workspace's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backend_bin: Option<String>,
+    /// Functions behind a gateway, where the backend was not a server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lambda: Option<LambdaOptions>,
     /// Seeded defects to switch on.
     #[serde(default)]
     pub defects: Vec<String>,

@@ -49,10 +49,31 @@ pub struct StageDescription {
     /// Processes of the stage on this machine, for resource samples.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub processes: Option<Processes>,
+    /// What the backend runs as.
+    #[serde(default, skip_serializing_if = "Runtime::is_server")]
+    pub runtime: Runtime,
     /// What a suite may rely on.
     pub capabilities: Capabilities,
     /// What a suite must keep to.
     pub limits: Limits,
+}
+
+/// What a backend runs as.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Runtime {
+    /// One process that listens.
+    #[default]
+    Server,
+    /// A process for each invocation under way, behind an API gateway.
+    Lambda,
+}
+
+impl Runtime {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+    fn is_server(&self) -> bool {
+        *self == Self::Server
+    }
 }
 
 /// The user pool that signs people in.
@@ -143,6 +164,9 @@ pub struct Admin {
     /// Base URL of the emulators' admin API (`/stats`, `/outages`, `/queues`, `/topics`); none on a stage of real services.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub emulators_url: Option<String>,
+    /// Base URL of the Lambda host's admin API (`GET /lambda`, `POST /lambda/evict`); none where the backend is a server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lambda_url: Option<String>,
     /// The `TEST_CLOCK_FILE` of the stage: a signed offset in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_file: Option<String>,
@@ -157,7 +181,8 @@ pub struct Admin {
 pub struct Processes {
     /// The process that holds the emulators.
     pub stage_pid: u32,
-    /// The backend itself (not its guard); none when it is run by hand.
+    /// The backend itself (not its guard); none when it is run by hand, and none of many functions: those are the
+    /// grandchildren of the stage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backend_pid: Option<u32>,
 }

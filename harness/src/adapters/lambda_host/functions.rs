@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
+use verdict::domain::lambda::LambdaOptions;
 
 use super::failure::InvokeError;
 use super::figures::Figures;
 use super::function::Function;
-use super::options::LambdaOptions;
 use super::pool::Event;
 use super::pool::Pool;
 use super::pool::PoolSettings;
@@ -36,10 +36,11 @@ impl Functions {
     /// All functions without any sandbox yet.
     pub fn new(options: LambdaOptions, spawner: &Arc<dyn Spawn>) -> Self {
         let (tasks, cancel) = (Tasks::default(), CancellationToken::new());
+        let sandboxes = usize::try_from(options.sandboxes).unwrap_or(usize::MAX);
         let pool = |function: Function| {
             Pool::new(PoolSettings {
                 function,
-                concurrency: function.reserved().unwrap_or(options.sandboxes),
+                concurrency: function.reserved().unwrap_or(sandboxes),
                 queue: Duration::from_millis(options.queue_ms),
                 limits: SandboxLimits {
                     timeout: options.timeout_ms.map_or(function.timeout(), Duration::from_millis),

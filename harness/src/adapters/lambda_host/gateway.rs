@@ -19,14 +19,14 @@ use axum::response::IntoResponse as _;
 use axum::response::Response;
 use http::HeaderValue;
 use http::StatusCode;
-use serde::Deserialize;
-use serde::Serialize;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+use verdict::domain::lambda::GatewayVersion;
+use verdict::domain::lambda::Throttle;
 
 use super::Event;
 use super::Function;
@@ -38,24 +38,11 @@ use super::tasks::Tasks;
 use crate::adapters::embedded_stage::clock::unix_ms;
 use throttle::Bucket;
 
-pub use throttle::Throttle;
-
 /// API Gateway takes so much (quotas of REST and HTTP APIs, "Payload size": 10 MB).
 const PAYLOAD_MAX: usize = 10_485_760;
 /// API Gateway waits so long for a function (quotas of REST APIs, "Integration timeout": 29 s; an HTTP API waits 30 s,
 /// and is held to the same here, for Manuel promises to be done by then).
 pub(super) const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(29);
-
-/// Which kind of API stands in front.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum GatewayVersion {
-    /// A REST API, payload format 1.0.
-    #[default]
-    V1,
-    /// An HTTP API, payload format 2.0.
-    V2,
-}
 
 /// How the gateway behaves.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -29,6 +29,10 @@ use super::sandbox::Sandbox;
 use super::sandbox::SandboxLimits;
 use super::tasks::Tasks;
 
+/// A sandbox asks for its next invocation at once after its answer. The answer waits for that, at most so long: on
+/// loopback a client would else be back before the sandbox is, and find a cold one.
+const REST: Duration = Duration::from_millis(10);
+
 /// What a pool is made of.
 #[derive(Clone, Debug)]
 pub(super) struct PoolSettings {
@@ -77,7 +81,14 @@ struct Warm {
 #[derive(Debug)]
 struct Placed {
     order: Order,
-    place: OwnedSemaphorePermit,
+    place: Place,
+}
+
+/// A place in the pool for one invocation; whoever waits for its end sees `_held` go.
+#[derive(Debug)]
+struct Place {
+    _permit: OwnedSemaphorePermit,
+    _held: oneshot::Sender<()>,
 }
 
 /// A sandbox as the pool knows it, from before its start.
@@ -93,7 +104,7 @@ struct Seat {
 enum First {
     Order(Placed),
     /// Nothing yet; somebody wants to know what the start took.
-    Warmth(oneshot::Sender<Result<ColdStart, FunctionError>>, OwnedSemaphorePermit),
+    Warmth(oneshot::Sender<Result<ColdStart, FunctionError>>, Place),
 }
 
 /// An event for a function.
@@ -122,10 +133,15 @@ impl Pool {
         }
         let place = self.place(self.settings.queue).await?;
         let (reply, answer) = oneshot::channel();
+        let (held, rested) = oneshot::channel();
+        let place = Place { _permit: place, _held: held };
         let Event { id, payload, trace_id } = event;
         self.hand_over(Placed { order: Order { id, payload, trace_id, reply }, place });
         // The sandbox bounds its own steps; one that is gone drops the reply.
-        match answer.await {
+        let answer = answer.await;
+        // Nothing is ever said but by the end of the place.
+        timeout(REST, rested).await.ok();
+        match answer {
             Ok(answer) => Ok(answer?),
             Err(_dropped) => {
                 let how = "the sandbox ended".to_owned();
@@ -138,10 +154,14 @@ impl Pool {
     pub(super) async fn warm(self: &Arc<Self>) -> Result<ColdStart, InvokeError> {
         let place = self.place(Duration::ZERO).await?;
         let (tell, told) = oneshot::channel();
+        let (held, rested) = oneshot::channel();
+        let place = Place { _permit: place, _held: held };
         let seat = self.seat(&mut self.lock());
         self.settings.tasks.spawn(keep(seat, First::Warmth(tell, place)));
         let ended = || FunctionError::new(FailureKind::Init, "the stage ends".to_owned());
-        Ok(told.await.map_err(|_dropped| ended())??)
+        let cold = told.await.map_err(|_dropped| ended())??;
+        timeout(REST, rested).await.ok();
+        Ok(cold)
     }
 
     /// Ends every sandbox: those that are idle now, the others after their invocation. How many those are.
@@ -265,7 +285,7 @@ async fn keep(seat: Seat, first: First) {
 }
 
 /// One order after the other. `place` is given back when the sandbox can be found, so that who gets it finds one.
-async fn serve(seat: &Seat, sandbox: &mut Sandbox, mut place: OwnedSemaphorePermit) {
+async fn serve(seat: &Seat, sandbox: &mut Sandbox, mut place: Place) {
     let PoolSettings { function, idle, cancel, .. } = &seat.pool.settings;
     while let Some(mut orders) = seat.offer() {
         drop(place);
@@ -293,11 +313,7 @@ async fn serve(seat: &Seat, sandbox: &mut Sandbox, mut place: OwnedSemaphorePerm
 }
 
 /// Runs one order; the place comes back where the sandbox is warm.
-async fn run(
-    seat: &Seat,
-    sandbox: &mut Sandbox,
-    Placed { order, place }: Placed,
-) -> Option<OwnedSemaphorePermit> {
+async fn run(seat: &Seat, sandbox: &mut Sandbox, Placed { order, place }: Placed) -> Option<Place> {
     let id = order.id.clone();
     let ran = sandbox.invoke(order).await;
     if let Some(kind) = ran.failed {

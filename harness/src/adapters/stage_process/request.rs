@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde::Serialize;
+use verdict::domain::lambda::LambdaOptions;
 use verdict::domain::stage::Limits;
 
 use crate::adapters::embedded_stage::ModelLatency;
@@ -27,6 +28,9 @@ pub struct StageRequest {
     pub seed: u64,
     /// Which backend.
     pub backend: BackendChoice,
+    /// The backend's functions behind a gateway; a server where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lambda: Option<LambdaOptions>,
     /// Seeded defects to switch on by name; needs a backend that was built with them.
     pub defects: Vec<String>,
     /// Users to create, with the manuals that are uploaded and indexed for them.
@@ -50,7 +54,7 @@ pub enum BackendChoice {
         /// `server-defects` instead of `server`.
         defects: bool,
     },
-    /// A binary that exists.
+    /// A binary that exists; of functions, the folder of theirs.
     Binary(PathBuf),
     /// Run by hand, with the variables that are written to a file.
     None {
@@ -67,6 +71,7 @@ impl StageRequest {
             run_dir,
             seed,
             backend: BackendChoice::Build { defects: false },
+            lambda: None,
             defects: Vec::new(),
             users: Self::default_users(),
             daily_quota: DAILY_QUOTA,

@@ -18,8 +18,10 @@ use verdict::judge::conservation::conservations;
 
 use super::prepare::Ready;
 use crate::adapters::emulator_stats;
+use crate::adapters::lambda_figures;
 use crate::adapters::run_dir::EvidenceLog;
 use crate::adapters::stage_process::StageProcess;
+use crate::cli::output::note;
 use crate::commands::error::CommandError;
 
 /// Adds what can be known only afterwards; returns all evidence, on disk for good.
@@ -35,6 +37,9 @@ pub(super) async fn add_up(
         for line in lines {
             log.append(line).map_err(written)?;
         }
+    }
+    if let Some(line) = deaths(ready).await {
+        log.append(line).map_err(written)?;
     }
     for line in last_looks(ready, &log) {
         log.append(line).map_err(written)?;
@@ -85,6 +90,27 @@ async fn unfiltered(ready: &Ready, ledger: &[LedgerEntry]) -> Option<Evidence> {
             .map(|e| e.ordinal)
             .collect(),
     }))
+}
+
+/// A function's process that ended by itself is as broken a promise as a server's.
+async fn deaths(ready: &Ready) -> Option<Evidence> {
+    let before = ready.prepared.functions_before.as_ref()?;
+    let admin = ready.stage.description.admin.lambda_url.as_ref()?;
+    let after = match lambda_figures::read(admin).await {
+        Ok(after) => after,
+        Err(error) => {
+            return Some(Evidence::CapabilityMissing(Lost { detail: error.to_string() }));
+        }
+    };
+    note(&lambda_figures::summary(&after));
+    let deaths = lambda_figures::deaths(before, &after);
+    (!deaths.is_empty()).then(|| {
+        Evidence::BackendDied(BackendDied {
+            at_ms: 0,
+            how: deaths.join("; "),
+            last_lines: Vec::new(),
+        })
+    })
 }
 
 /// The ledger, which must be the one that the worker wrote.

@@ -80,12 +80,13 @@ fn recipe(job: &Job) -> StageRecipe {
             stage_file: Some(absolute(file)),
             ..StageRecipe::default()
         },
-        StageChoice::Embedded { backend, defects, env } => StageRecipe {
+        StageChoice::Embedded { backend, lambda, defects, env } => StageRecipe {
             name: "embedded".to_owned(),
             backend_bin: match backend {
                 BackendChoice::Binary(path) => Some(absolute(path)),
                 BackendChoice::Build { .. } | BackendChoice::None { .. } => None,
             },
+            lambda: *lambda,
             defects: defects.clone(),
             env: env.iter().filter(|(name, _)| !is_secret(name)).map(pair).collect(),
             stage_file: None,

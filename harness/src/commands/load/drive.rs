@@ -9,6 +9,7 @@ use verdict::domain::evidence::Evidence;
 use verdict::domain::evidence::Interrupted;
 use verdict::domain::evidence::Lost;
 use verdict::domain::objective::Process;
+use verdict::domain::stage::Runtime;
 
 use super::live::Live;
 use super::prepare::Ready;
@@ -86,7 +87,13 @@ fn samplers(ready: &Ready, worker_pid: u32) -> Vec<Sampler> {
     let mut samplers = vec![Sampler::new(Process::Worker, worker_pid)];
     if let Some(processes) = &ready.stage.description.processes {
         samplers.push(Sampler::new(Process::Stage, processes.stage_pid));
-        samplers.extend(processes.backend_pid.map(|pid| Sampler::new(Process::Backend, pid)));
+        match ready.stage.description.runtime {
+            Runtime::Server => samplers
+                .extend(processes.backend_pid.map(|pid| Sampler::new(Process::Backend, pid))),
+            Runtime::Lambda => {
+                samplers.push(Sampler::sandboxes(Process::Backend, processes.stage_pid));
+            }
+        }
     }
     samplers
 }

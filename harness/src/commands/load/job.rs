@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use verdict::domain::lambda::LambdaOptions;
 use verdict::domain::profile::Profile;
 
 use super::aftermath;
@@ -42,6 +43,8 @@ pub enum StageChoice {
     Embedded {
         /// Which backend.
         backend: BackendChoice,
+        /// Functions behind a gateway, instead of a server.
+        lambda: Option<LambdaOptions>,
         /// Seeded defects.
         defects: Vec<String>,
         /// Variables of the backend.

@@ -24,6 +24,7 @@ use super::job::StageChoice;
 use crate::adapters::embedded_stage::ModelLatency;
 use crate::adapters::emulator_stats;
 use crate::adapters::interrupts::Interrupts;
+use crate::adapters::lambda_figures;
 use crate::adapters::load_worker::plan::WorkerPlan;
 use crate::adapters::load_worker::plan::WorkerUser;
 use crate::adapters::provision;
@@ -70,6 +71,8 @@ pub(super) struct Prepared {
     pub(super) before: BTreeMap<String, Figures>,
     /// Retrievals without a filter by user before the run; none on a stage of real services.
     pub(super) unfiltered_before: Option<u64>,
+    /// What the functions had done before the run; none of a server.
+    pub(super) functions_before: Option<lambda_figures::ByFunction>,
     /// Length of the backend's log before the run.
     pub(super) log_offset: u64,
 }
@@ -155,6 +158,12 @@ async fn on_stage(
         }
         None => None,
     };
+    let functions_before = match &stage.admin.lambda_url {
+        Some(admin) => Some(lambda_figures::read(admin).await.map_err(|source| {
+            CommandError::environment("the stage's functions cannot be counted", source)
+        })?),
+        None => None,
+    };
     let log = dir.evidence().map_err(run_folder)?;
     let worker = WorkerPlan {
         run: run.clone(),
@@ -174,6 +183,7 @@ async fn on_stage(
         stores,
         before,
         unfiltered_before,
+        functions_before,
         log_offset,
     })
 }
@@ -252,10 +262,11 @@ async fn stage(
             ask_version(&mut description).await?;
             Ok(Stage { description, process: None, events: None })
         }
-        StageChoice::Embedded { backend, defects, env } => {
+        StageChoice::Embedded { backend, lambda, defects, env } => {
             let mut request =
                 StageRequest::new(ctx.root.clone(), dir.path().to_path_buf(), job.seed);
             request.backend = backend.clone();
+            request.lambda = *lambda;
             request.env = env.clone();
             if let Some(latency) = job.profile.raw().model_latency {
                 request.model_latency = ModelLatency {

@@ -47,8 +47,20 @@ pub(super) async fn build(
     run_dir: &Path,
     defects: bool,
 ) -> Result<PathBuf, LaunchError> {
+    backend_build::build(build_plan(ctx, root_dir, run_dir, defects))
+        .await
+        .map_err(|source| LaunchError::Build { source })
+}
+
+/// How anything of the workspace's backend is built.
+pub(super) fn build_plan(
+    ctx: &Context,
+    root_dir: &Path,
+    run_dir: &Path,
+    defects: bool,
+) -> BuildPlan {
     let cargo = root::cargo_environment();
-    backend_build::build(BuildPlan {
+    BuildPlan {
         root: root_dir.to_path_buf(),
         harness: ctx.exe.clone(),
         defects,
@@ -56,9 +68,7 @@ pub(super) async fn build(
         target_dir: cargo.target_dir,
         env: cargo.variables,
         log: run_dir.join("cargo.log"),
-    })
-    .await
-    .map_err(|source| LaunchError::Build { source })
+    }
 }
 
 /// A binary that was named.

@@ -2,16 +2,20 @@
 //! Each step is bounded; nothing here prints.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use verdict::domain::lambda::LambdaOptions;
 use verdict::domain::stage::Limits;
 use verdict::domain::stage::StageDescription;
 
 use super::backend_start;
 use super::backend_start::Version;
+use super::functions_start;
+use super::functions_start::Binaries;
 use super::launch_error::LaunchError;
 use super::manual_files;
 use crate::adapters::embedded_stage::BackendFacts;
@@ -21,6 +25,7 @@ use crate::adapters::embedded_stage::EmbeddedStage;
 use crate::adapters::embedded_stage::env_file;
 use crate::adapters::embedded_stage::write_stage_file;
 use crate::adapters::guard::Guarded;
+use crate::adapters::lambda_host::LambdaHost;
 use crate::adapters::poll::Pace;
 use crate::adapters::provision::ProvisionedUser;
 use crate::adapters::provision::provision;
@@ -45,6 +50,15 @@ pub(super) struct Launch<'a> {
     ctx: &'a Context,
     embedded: Option<EmbeddedStage>,
     backend: Option<Guarded>,
+    functions: Option<LambdaHost>,
+}
+
+/// What there is to start.
+enum Program {
+    Server(PathBuf),
+    Functions(LambdaOptions, Binaries),
+    /// A person starts it.
+    ByHand(PathBuf),
 }
 
 /// A backend that answers.
@@ -55,7 +69,7 @@ struct Answering {
 
 impl<'a> Launch<'a> {
     pub(super) fn new(request: &'a StageRequest, ctx: &'a Context) -> Self {
-        Self { request, ctx, embedded: None, backend: None }
+        Self { request, ctx, embedded: None, backend: None, functions: None }
     }
 
     /// Where the backend's output goes.
@@ -74,19 +88,17 @@ impl<'a> Launch<'a> {
         mut note: impl FnMut(String),
     ) -> Result<StageLine, LaunchError> {
         let began = Instant::now();
-        let binary = self.binary().await?;
+        let program = self.program().await?;
         let built = Instant::now();
         let manuals =
             manual_files(&self.request.root).map_err(|source| LaunchError::Fixtures { source })?;
         self.start_embedded().await?;
-        let answering = match (binary, &self.request.backend) {
-            (Some(binary), _) => self.start_backend(binary).await?,
-            (None, BackendChoice::None { env_file }) => {
-                self.wait_for_a_person(env_file, &mut note).await?
+        let answering = match program {
+            Program::Server(binary) => self.start_backend(binary).await?,
+            Program::Functions(options, binaries) => {
+                self.start_functions(options, binaries, &mut note).await?
             }
-            (None, BackendChoice::Build { .. } | BackendChoice::Binary(_)) => {
-                return Err(LaunchError::NoBinary { path: PathBuf::new() });
-            }
+            Program::ByHand(env_file) => self.wait_for_a_person(&env_file, &mut note).await?,
         };
         self.check_defects(&answering.version)?;
         let mut description = self.describe(answering)?;
@@ -106,6 +118,9 @@ impl<'a> Launch<'a> {
 
     /// Stops what was started, the backend first: it must not see its AWS go.
     pub(super) async fn stop(&mut self) {
+        if let Some(functions) = self.functions.take() {
+            functions.stop().await;
+        }
         if let Some(backend) = self.backend.take() {
             backend.stop().await;
         }
@@ -114,14 +129,24 @@ impl<'a> Launch<'a> {
         }
     }
 
-    async fn binary(&self) -> Result<Option<PathBuf>, LaunchError> {
+    async fn program(&self) -> Result<Program, LaunchError> {
         let StageRequest { root, run_dir, .. } = self.request;
-        match &self.request.backend {
-            BackendChoice::Build { defects } => {
-                backend_start::build(self.ctx, root, run_dir, *defects).await.map(Some)
+        let functions = |options, binaries| Program::Functions(options, binaries);
+        match (&self.request.backend, self.request.lambda) {
+            (BackendChoice::Build { defects }, None) => {
+                backend_start::build(self.ctx, root, run_dir, *defects).await.map(Program::Server)
             }
-            BackendChoice::Binary(path) => backend_start::named(path).map(Some),
-            BackendChoice::None { .. } => Ok(None),
+            (BackendChoice::Binary(path), None) => backend_start::named(path).map(Program::Server),
+            (BackendChoice::None { env_file }, None) => Ok(Program::ByHand(env_file.clone())),
+            (BackendChoice::Build { defects: true }, Some(_)) => Err(LaunchError::LambdaDefects),
+            (BackendChoice::Build { defects: false }, Some(options)) => {
+                let built = functions_start::build(self.ctx, root, run_dir).await;
+                built.map(|binaries| functions(options, binaries))
+            }
+            (BackendChoice::Binary(folder), Some(options)) => {
+                functions_start::named(folder).map(|binaries| functions(options, binaries))
+            }
+            (BackendChoice::None { .. }, Some(_)) => Err(LaunchError::LambdaByHand),
         }
     }
 
@@ -157,6 +182,40 @@ impl<'a> Launch<'a> {
             Ok(version) => Ok(Answering { base_url, version }),
             Err(expired) => Err(LaunchError::NotReady {
                 path: binary,
+                within: expired.within,
+                last_seen: expired.last_seen,
+            }),
+        }
+    }
+
+    /// The host with a warm sandbox of each function, so that one that cannot start is seen now.
+    async fn start_functions(
+        &mut self,
+        options: LambdaOptions,
+        binaries: Binaries,
+        note: &mut impl FnMut(String),
+    ) -> Result<Answering, LaunchError> {
+        let bind = match self.request.env.get("BIND_ADDRESS") {
+            Some(address) => backend_start::check_bind_address(address)?,
+            None => SocketAddr::from(([127, 0, 0, 1], 0)),
+        };
+        let variables = self.variables(bind.to_string(), root::passed_on())?;
+        let place = functions_start::Place {
+            bind,
+            variables: variables.clone(),
+            cwd: &self.request.run_dir,
+            log: self.backend_log(),
+        };
+        let started = functions_start::start(self.ctx, options, binaries, place).await?;
+        let host = self.functions.insert(started);
+        let warm = host.warm().await.map_err(|source| LaunchError::Lambda { source })?;
+        note(functions_start::cold_starts(&warm));
+        host.work(&variables).await;
+        let base_url = host.base_url();
+        match backend_start::version(&base_url, backend_start::pace()).await {
+            Ok(version) => Ok(Answering { base_url, version }),
+            Err(expired) => Err(LaunchError::GatewayNotReady {
+                base_url,
                 within: expired.within,
                 last_seen: expired.last_seen,
             }),
@@ -237,12 +296,14 @@ impl<'a> Launch<'a> {
     }
 
     fn describe(&self, answering: Answering) -> Result<StageDescription, LaunchError> {
+        let ours = self.backend.is_some() || self.functions.is_some();
         let facts = BackendFacts {
             base_url: answering.base_url,
             commit: answering.version.commit,
             defects: answering.version.defects,
             pid: self.backend.as_ref().map(Guarded::pid),
-            log: self.backend.as_ref().map(|_| self.backend_log()),
+            lambda_url: self.functions.as_ref().map(|host| host.admin_url().to_owned()),
+            log: ours.then(|| self.backend_log()),
             limits: self.limits(),
         };
         self.embedded()?.describe(facts).map_err(|source| LaunchError::Embedded { source })

@@ -12,6 +12,7 @@ use crate::adapters::embedded_stage::EmbeddedError;
 use crate::adapters::embedded_stage::StageFileWriteError;
 use crate::adapters::guard::GuardStartError;
 use crate::adapters::guard::ProgramExit;
+use crate::adapters::lambda_host::LambdaError;
 use crate::adapters::provision::ProvisionError;
 use crate::adapters::stage_process::Refusal;
 use crate::config::fixtures::FixtureError;
@@ -67,6 +68,19 @@ pub(super) enum LaunchError {
     NobodyStarted { base_url: String, within: Duration, last_seen: String },
     #[error("the backend does not have the seeded defects {wanted}; it reports {reported}")]
     Defects { wanted: String, reported: String },
+    #[error("the functions do not run")]
+    Lambda {
+        #[source]
+        source: LambdaError,
+    },
+    #[error("the gateway at {base_url} was not ready within {within:?}; last seen: {last_seen}")]
+    GatewayNotReady { base_url: String, within: Duration, last_seen: String },
+    #[error(
+        "functions with seeded defects are not built here: they have the names of those without"
+    )]
+    LambdaDefects,
+    #[error("functions are not started by hand: each invocation starts its own")]
+    LambdaByHand,
     #[error("cannot provision the stage's users")]
     Provision {
         #[source]
@@ -94,6 +108,14 @@ impl LaunchError {
             Self::Ended { .. } | Self::NotReady { .. } => {
                 "is it Manuel's backend? it is configured by its environment (api.md, Configuration)"
             }
+            Self::Lambda { .. } | Self::GatewayNotReady { .. } => {
+                "the log says why (backend.log in the run's folder); functions are configured as the server is"
+            }
+            Self::LambdaDefects => {
+                "cargo build -p backend --features defects --target-dir target/defects, then \
+                 --backend-bin target/defects/debug"
+            }
+            Self::LambdaByHand => "leave --no-backend out, or --runtime lambda",
             Self::Fixtures { .. }
             | Self::Build { .. }
             | Self::Embedded { .. }
@@ -110,6 +132,8 @@ impl LaunchError {
     pub(super) fn refusal(&self) -> Refusal {
         match self {
             Self::BindAddress { .. }
+            | Self::LambdaDefects
+            | Self::LambdaByHand
             | Self::Provision { source: ProvisionError::UnknownManual { .. } } => Refusal::Usage,
             Self::Fixtures { .. }
             | Self::Build { .. }
@@ -123,6 +147,8 @@ impl LaunchError {
             | Self::NotReady { .. }
             | Self::NobodyStarted { .. }
             | Self::Defects { .. }
+            | Self::Lambda { .. }
+            | Self::GatewayNotReady { .. }
             | Self::Provision { .. }
             | Self::Describe { .. } => Refusal::Environment,
         }
@@ -134,6 +160,8 @@ impl LaunchError {
             self,
             Self::Ended { .. }
                 | Self::NotReady { .. }
+                | Self::Lambda { .. }
+                | Self::GatewayNotReady { .. }
                 | Self::Defects { .. }
                 | Self::Provision { .. }
         )

@@ -45,6 +45,14 @@ pub(super) fn lines(
             ]);
         }
     }
+    if let Some(admin) = &stage.admin.lambda_url {
+        lines.extend([
+            String::new(),
+            "look at the functions, and make the next starts cold:".to_owned(),
+            format!("  curl -sS {admin}/lambda"),
+            format!("  curl -sS -X POST {admin}/lambda/evict"),
+        ]);
+    }
     lines.extend([String::new(), "look into the stores:".to_owned()]);
     lines.extend(stores(stage));
     lines.extend([String::new(), "access tokens:".to_owned()]);

@@ -8,7 +8,9 @@ use manuel_client::Session;
 use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::Instant;
+use verdict::domain::lambda::LambdaOptions;
 
+use super::RuntimeArgs;
 use super::paste;
 use super::start_failure;
 use crate::adapters::embedded_stage::clock;
@@ -28,12 +30,14 @@ use crate::commands::error::CommandError;
 /// Arguments of `harness stage up`.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct UpArgs {
-    /// A built backend, instead of building the workspace's.
+    /// A built backend, instead of building the workspace's; with --runtime lambda, the folder of the functions.
     #[arg(long, value_name = "PATH")]
     backend_bin: Option<PathBuf>,
     /// Seeded defects to switch on (builds `server-defects` unless --backend-bin is given).
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     defects: Vec<String>,
+    #[command(flatten)]
+    runtime: RuntimeArgs,
     #[command(flatten)]
     by_hand: ByHand,
     /// Print the description and the tokens as one line of JSON, and nothing else.
@@ -119,8 +123,10 @@ async fn wait(
 }
 
 fn request(args: &UpArgs, ctx: &Context) -> Result<StageRequest, CommandError> {
+    let lambda = args.runtime.lambda(LambdaOptions::default())?;
     let run_dir = run_dir(args.run_dir.as_deref(), &ctx.root)?;
     let mut request = StageRequest::new(ctx.root.clone(), run_dir, args.seed);
+    request.lambda = lambda;
     if let Some(binary) = &args.backend_bin {
         request.backend = BackendChoice::Binary(absolute(binary)?);
     }

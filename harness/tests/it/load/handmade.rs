@@ -15,6 +15,7 @@ use verdict::domain::stage::CognitoRef;
 use verdict::domain::stage::Credentials;
 use verdict::domain::stage::Limits;
 use verdict::domain::stage::Resources;
+use verdict::domain::stage::Runtime;
 use verdict::domain::stage::STAGE_SCHEMA;
 use verdict::domain::stage::SecretRef;
 use verdict::domain::stage::StageDescription;
@@ -63,6 +64,7 @@ pub(crate) fn stage(url: &str) -> StageDescription {
         users: Vec::new(),
         admin: Admin::default(),
         processes: None,
+        runtime: Runtime::default(),
         capabilities: Capabilities::default(),
         limits: limits(),
     }

@@ -2,6 +2,7 @@
 
 use harness::adapters::backend_build;
 use harness::adapters::backend_build::BuildPlan;
+use harness::adapters::lambda_host::Function;
 use harness::adapters::poll;
 use harness::adapters::poll::Pace;
 use harness::config::root;
@@ -125,20 +126,31 @@ pub(crate) async fn backend_with_defects() -> PathBuf {
     build(true).await
 }
 
+/// The folder of the workspace's functions.
+pub(crate) async fn functions() -> PathBuf {
+    let folder = tempfile::tempdir().unwrap();
+    let names = Function::ALL.map(Function::name);
+    let built = backend_build::build_all(plan(folder.path(), false), &names).await.unwrap();
+    built[0].parent().unwrap().to_path_buf()
+}
+
 async fn build(defects: bool) -> PathBuf {
     let folder = tempfile::tempdir().unwrap();
+    backend_build::build(plan(folder.path(), defects)).await.unwrap()
+}
+
+fn plan(folder: &Path, defects: bool) -> BuildPlan {
     let cargo = root::cargo_environment();
     let exe = PathBuf::from(env!("CARGO_BIN_EXE_harness"));
-    let plan = BuildPlan {
+    BuildPlan {
         root: root::find(&exe).unwrap(),
         harness: exe,
         defects,
         cargo: cargo.cargo,
         target_dir: cargo.target_dir,
         env: cargo.variables,
-        log: folder.path().join("cargo.log"),
-    };
-    backend_build::build(plan).await.unwrap()
+        log: folder.join("cargo.log"),
+    }
 }
 
 /// Processes that name `marker` in their command line or environment, but for this one.

@@ -4,29 +4,11 @@ use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde::Serialize;
 use tokio::time::Instant;
+use verdict::domain::lambda::Throttle;
 
 /// Parts of a token.
 const PARTS: u64 = 1_000_000;
-
-/// What passes: a steady rate, and so many at once.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Throttle {
-    /// Tokens that come back in a second.
-    pub rate_per_s: u32,
-    /// Tokens at most.
-    pub burst: u32,
-}
-
-impl Default for Throttle {
-    /// An account's own, in a large region.
-    fn default() -> Self {
-        Self { rate_per_s: 10_000, burst: 5_000 }
-    }
-}
 
 /// The bucket of one stage.
 #[derive(Debug)]

@@ -9,18 +9,18 @@ use serde_json::json;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use verdict::domain::lambda::GatewayVersion;
+use verdict::domain::lambda::LambdaOptions;
+use verdict::domain::lambda::Throttle;
 
 use super::Fakes;
 use super::settled;
 use crate::adapters::lambda_host::Function;
 use crate::adapters::lambda_host::Functions;
 use crate::adapters::lambda_host::LambdaHost;
-use crate::adapters::lambda_host::LambdaOptions;
 use crate::adapters::lambda_host::Spawn;
 use crate::adapters::lambda_host::gateway;
 use crate::adapters::lambda_host::gateway::GatewaySettings;
-use crate::adapters::lambda_host::gateway::GatewayVersion;
-use crate::adapters::lambda_host::gateway::Throttle;
 use crate::adapters::lambda_host::payload::PAYLOAD_MAX;
 use crate::adapters::lambda_host::tasks::Tasks;
 
@@ -67,7 +67,7 @@ fn wanted(what: &str) -> String {
     json!({ "do": what }).to_string()
 }
 
-fn short(sandboxes: usize) -> LambdaOptions {
+fn short(sandboxes: u32) -> LambdaOptions {
     LambdaOptions { sandboxes, timeout_ms: Some(400), ..LambdaOptions::default() }
 }
 
