@@ -9,7 +9,6 @@ use aws_config::Region;
 use aws_config::timeout::TimeoutConfig;
 use aws_credential_types::Credentials;
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
 use aws_sdk_sqs::types::Message;
 use aws_sdk_sqs::types::MessageSystemAttributeName;
 use serde::Deserialize;
@@ -35,8 +34,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// A queue and the right to read it.
 #[derive(Clone, Debug)]
 pub(super) struct Queue {
-    client: Client,
-    url: String,
+    pub(super) client: Client,
+    pub(super) url: String,
 }
 
 impl Queue {
@@ -104,23 +103,15 @@ impl Queue {
         };
         let answer = functions.invoke(Function::ErrorProcessor, event).await;
         let answer = answer.map_err(|error| error.to_string())?;
-        let entries = taken(&batch, &answer)
-            .into_iter()
-            .enumerate()
-            .filter_map(|(at, receipt)| {
-                let entry = DeleteMessageBatchRequestEntry::builder();
-                entry.id(at.to_string()).receipt_handle(receipt).build().ok()
-            })
-            .collect::<Vec<_>>();
-        if entries.is_empty() {
-            return Err("the function took none of a batch".to_owned());
+        let taken = taken(&batch, &answer);
+        if taken.len() < batch.len() {
+            tracing::warn!(failed = batch.len() - taken.len(), "messages were not taken");
         }
-        let delete = self.client.delete_message_batch().queue_url(&self.url);
-        let deleted = delete.set_entries(Some(entries)).send().await;
-        match deleted.map_err(|error| chain(&error))?.failed.as_slice() {
-            [] => Ok(()),
-            failed => Err(format!("{} messages could not be deleted", failed.len())),
+        for receipt in taken {
+            let delete = self.client.delete_message().queue_url(&self.url).receipt_handle(receipt);
+            delete.send().await.map_err(|error| chain(&error))?;
         }
+        Ok(())
     }
 
     fn arn(&self) -> String {

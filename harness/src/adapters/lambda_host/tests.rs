@@ -1,5 +1,6 @@
 //! The host against a runtime in this process: what it answers, what it counts, and what it does to the process.
 
+mod dead_letters;
 mod gateway;
 
 use std::net::SocketAddr;
@@ -132,6 +133,10 @@ async fn behave(api: SocketAddr, first: Option<&str>, grow: &watch::Sender<u64>)
             let post = client.post(url(&format!("invocation/{id}/response"))).body(body);
             post.send().await.unwrap().status().as_u16()
         };
+        if let Some(answer) = batch_answer(&event) {
+            assert_eq!(respond(&id, answer.to_string()).await, 202);
+            continue;
+        }
         // The gateway's events carry it in the body.
         let body = event["body"].as_str().and_then(|body| serde_json::from_str(body).ok());
         let wanted = body.as_ref().unwrap_or(&event)["do"].as_str().unwrap_or("proxy").to_owned();
@@ -167,6 +172,17 @@ async fn behave(api: SocketAddr, first: Option<&str>, grow: &watch::Sender<u64>)
             other => panic!("{other}"),
         }
     }
+}
+
+/// Every message of a batch but the bad ones is taken.
+fn batch_answer(event: &Value) -> Option<Value> {
+    let failed: Vec<Value> = event["Records"]
+        .as_array()?
+        .iter()
+        .filter(|record| record["body"] == "bad")
+        .map(|record| json!({ "itemIdentifier": record["messageId"] }))
+        .collect();
+    Some(json!({ "batchItemFailures": failed }))
 }
 
 fn host(sandboxes: u32, fakes: &Fakes) -> Functions {
