@@ -3,7 +3,7 @@
 use utoipa::IntoParams;
 use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaFormat, SchemaType, Type};
 
 use crate::breaker::State;
 use crate::domain::audio::{AUDIO_BYTES_MAX, AudioType};
@@ -16,6 +16,9 @@ pub(super) const UUID: &str = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-
 
 /// Standard base64 of at least one byte, padded, no bit of it unused: each file has one encoding.
 const BASE64: &str = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=|[A-Za-z0-9+/][AQgw]==)$";
+
+/// Half a second of silence (FLAC): a real recording, which says in its comment what the emulator of the transcriber hears.
+pub(in crate::http) const RECORDING: &str = "ZkxhQwAAACIQABAAAAAAAAAAAfQA8AAAEAAIKfcXQKqxq5izPq4h3uEihAAAPwAAAAABAAAAMwAAAENPTU1FTlQ9bWFudWVsLXNwZWVjaDpIb3cgZG8gSSBkZXNjYWxlIHRoZSBrZXR0bGU/AP/4xAgABAAAAPhU";
 
 /// Something visible, and no control character other than a tab or a line end.
 const QUESTION: &str = r"^[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]*[^\s\x00-\x1F\x7F-\x9F][^\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]*$";
@@ -86,6 +89,26 @@ pub(in crate::http) fn file_name() -> Object {
         .min_length(Some(1))
         .max_length(Some(255))
         .description(Some("Trimmed; it is what sources are called by."))
+        .build()
+}
+
+/// A name that is checked and not used; `null` is none.
+pub(in crate::http) fn optional_file_name() -> Object {
+    let mut name = file_name();
+    name.schema_type = SchemaType::from_iter([Type::String, Type::Null]);
+    name.description = Some("Checked and not used: nothing is stored by this name.".to_owned());
+    name
+}
+
+/// What must not be there; `null` is as good as nothing.
+pub(in crate::http) fn nothing() -> Object {
+    ObjectBuilder::new().schema_type(Type::Null).build()
+}
+
+pub(in crate::http) fn ignored_text() -> Object {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+        .description(Some("Not looked at."))
         .build()
 }
 

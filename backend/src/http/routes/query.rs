@@ -38,8 +38,12 @@ pub(in crate::http) struct QueryBody {
 
 impl PartialSchema for QueryBody {
     fn schema() -> RefOr<Schema> {
-        let typed = ObjectBuilder::new().property("question", schemas::question());
+        let typed = ObjectBuilder::new()
+            .property("question", schemas::question())
+            .property("file_data", schemas::nothing())
+            .property("content_type", schemas::ignored_text());
         let spoken = ObjectBuilder::new()
+            .property("question", schemas::nothing())
             .property("file_data", schemas::audio_data())
             .property("content_type", schemas::audio_type());
         OneOfBuilder::new()
@@ -52,7 +56,7 @@ impl PartialSchema for QueryBody {
             )
             .examples([
                 json!({ "question": "How do I descale the kettle?" }),
-                json!({ "file_data": "UklGRiQAAABXQVZF", "content_type": "audio/wav" }),
+                json!({ "file_data": schemas::RECORDING, "content_type": "audio/flac" }),
             ])
             .into()
     }

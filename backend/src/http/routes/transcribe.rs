@@ -22,14 +22,14 @@ use crate::http::routes::query::{CostAnswer, UsageFiguresAnswer};
 use crate::state::App;
 
 #[derive(Debug, Deserialize, ToSchema)]
-#[schema(examples(json!({ "audio_data": "UklGRiQAAABXQVZF", "content_type": "audio/wav" })))]
+#[schema(examples(json!({ "audio_data": schemas::RECORDING, "content_type": "audio/flac" })))]
 pub(in crate::http) struct TranscribeBody {
     #[schema(schema_with = schemas::audio_data)]
     audio_data: String,
     #[schema(schema_with = schemas::audio_type)]
     content_type: String,
     /// Checked and not used: nothing is stored by this name.
-    #[schema(schema_with = schemas::file_name)]
+    #[schema(schema_with = schemas::optional_file_name)]
     filename: Option<String>,
 }
 
