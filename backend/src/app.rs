@@ -17,6 +17,7 @@ pub mod manuals;
 pub mod presigned;
 pub mod query;
 pub mod quota;
+pub mod rate_limit;
 pub mod upload;
 pub mod usage;
 pub mod voice;

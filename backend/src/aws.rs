@@ -12,6 +12,7 @@ mod dynamo_ingestion;
 mod dynamo_manuals;
 mod dynamo_pending;
 mod dynamo_quota;
+mod dynamo_rate_limit;
 mod dynamo_replay;
 mod error;
 mod jwks;

@@ -71,6 +71,11 @@ impl Clock {
         self.now().unix_timestamp()
     }
 
+    /// Now in Unix milliseconds.
+    pub fn unix_ms(&self) -> i64 {
+        i64::try_from(self.now().unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
+    }
+
     /// The offset of the test clock in milliseconds; none for the others.
     pub fn test_offset_ms(&self) -> Option<i64> {
         match self {

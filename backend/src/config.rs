@@ -10,8 +10,10 @@ use url::Url;
 
 use crate::clock;
 use crate::config::reader::Reader;
+use crate::defects::{self, Defect};
 use crate::domain::cidr::Cidr;
 use crate::domain::quota::QuotaLimits;
+use crate::domain::rate_limit::RateLimit;
 use crate::egress::Egress;
 
 mod reader;
@@ -134,15 +136,6 @@ pub struct Voice {
     pub concurrency: usize,
 }
 
-/// How many requests in which time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RateLimit {
-    /// `RATE_LIMIT_REQUESTS`
-    pub requests: u32,
-    /// `RATE_LIMIT_WINDOW_S`
-    pub window: Duration,
-}
-
 /// What a test may change about the world of the process.
 #[derive(Debug, Clone, Default)]
 pub struct TestHooks {
@@ -183,6 +176,9 @@ const CIDRS_EXPECTED: &str =
     "addresses or ranges such as 10.0.0.0/8 or 2001:db8::/32, separated by commas";
 const ORIGINS_EXPECTED: &str = "origins such as https://app.example.com, separated by commas";
 
+/// The slots of one user are read in one page, of 1 MB at most.
+const RATE_LIMIT_REQUESTS_MAX: u32 = 5000;
+
 impl Config {
     /// Reads and checks everything.
     pub fn from_environment(environment: &Environment) -> Result<Self, ConfigErrors> {
@@ -211,7 +207,7 @@ impl Config {
             signatures: read
                 .optional("HMAC_ACCEPT_LEGACY", "true or false", parse_legacy)
                 .unwrap_or(SignatureForms::Current),
-            ip_allowlist: read.list("IP_ALLOWLIST", CIDRS_EXPECTED, |text| text.parse().ok()),
+            ip_allowlist: allowlist(&mut read),
             trusted_proxies: read.list("TRUSTED_PROXIES", CIDRS_EXPECTED, |text| text.parse().ok()),
             bind_address: read
                 .optional("BIND_ADDRESS", "an address and port such as 127.0.0.1:8080", |text| {
@@ -224,7 +220,7 @@ impl Config {
             },
             voice: voice(&mut read),
             rate_limit: RateLimit {
-                requests: read.number("RATE_LIMIT_REQUESTS", 1..=100_000, 60),
+                requests: read.number("RATE_LIMIT_REQUESTS", 1..=RATE_LIMIT_REQUESTS_MAX, 60),
                 window: Duration::from_secs(read.number("RATE_LIMIT_WINDOW_S", 1..=3600, 60)),
             },
             request_deadline: Duration::from_millis(read.number(
@@ -284,6 +280,15 @@ fn voice(read: &mut Reader<'_>) -> Voice {
             .unwrap_or_else(|| "en-US".to_owned()),
         concurrency: read.number("VOICE_CONCURRENCY", 1..=1000, 8),
     }
+}
+
+/// A list that does not parse stops the start: skipping a range could let in or lock out anybody.
+fn allowlist(read: &mut Reader<'_>) -> Vec<Cidr> {
+    let parse = |text: &str| text.parse().ok();
+    if defects::is_on(Defect::AllowlistIgnoredWhenMalformed) {
+        return read.lenient_list("IP_ALLOWLIST", parse);
+    }
+    read.list("IP_ALLOWLIST", CIDRS_EXPECTED, parse)
 }
 
 /// Test hooks change what time it is and where connections go, so only `STAGE=local` may have them.

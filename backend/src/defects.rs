@@ -32,6 +32,14 @@ pub enum Defect {
     HealthAlwaysOk,
     /// The access log's line holds the token.
     LogPrintsToken,
+    /// Calls that the rate limit refuses prolong the block.
+    LimiterCountsRefused,
+    /// A 429 or 503 does not say when to come again.
+    RetryAfterMissing,
+    /// A range of the allowlist that does not parse is skipped instead of stopping the start.
+    AllowlistIgnoredWhenMalformed,
+    /// When the user pool's keys cannot be fetched, what a token says is believed.
+    JwksFailureAccepts,
 }
 
 impl Defect {
@@ -51,6 +59,10 @@ impl Defect {
         Self::BreakerNeverCloses,
         Self::HealthAlwaysOk,
         Self::LogPrintsToken,
+        Self::LimiterCountsRefused,
+        Self::RetryAfterMissing,
+        Self::AllowlistIgnoredWhenMalformed,
+        Self::JwksFailureAccepts,
     ];
 
     /// The name used in `MANUEL_DEFECTS` and in `/version`.
@@ -70,6 +82,10 @@ impl Defect {
             Self::BreakerNeverCloses => "breaker-never-closes",
             Self::HealthAlwaysOk => "health-always-ok",
             Self::LogPrintsToken => "log-prints-token",
+            Self::LimiterCountsRefused => "limiter-counts-refused",
+            Self::RetryAfterMissing => "retry-after-missing",
+            Self::AllowlistIgnoredWhenMalformed => "allowlist-ignored-when-malformed",
+            Self::JwksFailureAccepts => "jwks-failure-accepts",
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod manual;
 pub mod prompt;
 pub mod question;
 pub mod quota;
+pub mod rate_limit;
 pub mod signature;
 pub mod timestamp;
 pub mod trace;

@@ -96,6 +96,7 @@ pub fn guarded(ports: Ports, stage: &'static str, clock: &Clock) -> (Ports, Brea
         pending: guard(ports.pending, &breakers.rows),
         ingestion: guard(ports.ingestion, &breakers.rows),
         replay: guard(ports.replay, &breakers.limits),
+        rate_limit: guard(ports.rate_limit, &breakers.limits),
         files: guard(ports.files, &breakers.files),
         audio: Arc::new(Guarded {
             deletes_always: true,

@@ -1,6 +1,7 @@
 //! The outside: the only module that knows axum. It turns requests into commands and outcomes into answers; what is
 //! done in between is `app`'s.
 
+mod allowlist;
 mod authenticate;
 mod body;
 mod cors;
@@ -10,6 +11,7 @@ mod error;
 mod extract;
 mod number;
 mod openapi;
+mod rate_limit;
 mod router;
 mod routes;
 mod signed;

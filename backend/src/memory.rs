@@ -15,6 +15,7 @@ pub mod outside;
 pub mod pending;
 pub mod probes;
 pub mod quota;
+pub mod rate_limit;
 pub mod recordings;
 pub mod rows;
 pub mod speech;
@@ -26,6 +27,7 @@ use outside::{MemoryIndexer, MemoryJwks, MemoryModel, MemorySearch, MemorySecret
 use pending::MemoryPending;
 use probes::MemoryProbes;
 use quota::MemoryQuota;
+use rate_limit::MemoryRateLimit;
 use rows::MemoryRows;
 use speech::MemoryTranscriber;
 
@@ -38,6 +40,8 @@ pub struct MemoryWorld {
     pub rows: Arc<MemoryRows>,
     /// Uploads that were announced.
     pub pending: Arc<MemoryPending>,
+    /// Slots of rate limits.
+    pub rate_limit: Arc<MemoryRateLimit>,
     /// Objects.
     pub files: Arc<MemoryFiles>,
     /// Speech to text, and the bucket of recordings and transcripts.
@@ -73,6 +77,7 @@ impl MemoryWorld {
             pending: self.pending.clone(),
             ingestion: self.rows.clone(),
             replay: self.rows.clone(),
+            rate_limit: self.rate_limit.clone(),
             files: self.files.clone(),
             audio: self.transcriber.audio.clone(),
             transcriber: self.transcriber.clone(),

@@ -15,6 +15,7 @@ mod manuals;
 mod pending;
 mod probes;
 mod quota;
+mod rate_limit;
 mod speech;
 
 pub use answering::{Model, ModelAnswer, Search};
@@ -27,6 +28,7 @@ pub use manuals::{Claim, IdempotencyRecord, Inserted, ManualStore, Page};
 pub use pending::PendingStore;
 pub use probes::{Probed, Probes};
 pub use quota::{QuotaStore, Reserved, Settled};
+pub use rate_limit::{RateLimitStore, SlotRequest};
 pub use speech::{DeletedJob, SpeechJob, Transcriber, Transcription};
 
 /// What a port's call gives.

@@ -9,6 +9,7 @@ use crate::app::failures::Failures;
 use crate::app::health::LastPicture;
 use crate::app::indexing::Indexing;
 use crate::app::quota::QuotaKeeper;
+use crate::app::rate_limit::RateLimiter;
 use crate::auth::jwks::KeyCache;
 use crate::auth::signing_key::SigningKey;
 use crate::clock::Clock;
@@ -17,7 +18,7 @@ use crate::guard::{Breakers, guarded};
 use crate::ports::{
     Alerts, AnswerCache, DocumentReader, ErrorStore, FailureQueue, FailureSource, FileStore,
     Indexer, IngestionStore, JwksSource, ManualStore, Model, PendingStore, Probes, QuotaStore,
-    ReplayStore, Search, SecretSource, Transcriber,
+    RateLimitStore, ReplayStore, Search, SecretSource, Transcriber,
 };
 
 /// The adapters behind the ports.
@@ -33,6 +34,8 @@ pub struct Ports {
     pub ingestion: Arc<dyn IngestionStore>,
     /// Used signatures.
     pub replay: Arc<dyn ReplayStore>,
+    /// Slots of rate limits.
+    pub rate_limit: Arc<dyn RateLimitStore>,
     /// Objects.
     pub files: Arc<dyn FileStore>,
     /// Recordings and transcripts, for as long as a request needs them.
@@ -82,6 +85,8 @@ pub struct App {
     pub failures: Failures,
     /// Reservations.
     pub quota: QuotaKeeper,
+    /// Calls per user and per address.
+    pub rate_limiter: RateLimiter,
     /// Public keys of the user pool.
     pub keys: Arc<KeyCache>,
     /// The signing key.
@@ -103,6 +108,8 @@ impl App {
         let limits = config.quota;
         let quota =
             QuotaKeeper::new(Arc::clone(&ports.quota), clock.clone(), limits, failures.clone());
+        let rate_limiter =
+            RateLimiter::new(Arc::clone(&ports.rate_limit), clock.clone(), config.rate_limit);
         let keys = Arc::new(KeyCache::new(Arc::clone(&ports.jwks)));
         let signing_key = Arc::new(SigningKey::new(Arc::clone(&ports.secret)));
         let indexing = Arc::new(Indexing::new(
@@ -120,6 +127,7 @@ impl App {
             last_picture: LastPicture::default(),
             failures,
             quota,
+            rate_limiter,
             keys,
             signing_key,
             indexing,

@@ -39,6 +39,12 @@ pub enum AppError {
     /// All places for recordings are taken.
     #[error("too many recordings at once")]
     VoiceBusy,
+    /// Too many calls of this user, or from this address.
+    #[error("the rate limit is reached")]
+    RateLimited {
+        /// Until a call is admitted again.
+        retry_after_s: u64,
+    },
     /// A dependency did not do its part.
     #[error("a dependency failed")]
     Port(#[source] PortError),

@@ -1,10 +1,12 @@
 //! Verifying a Cognito token: RS256 by a known key of the pool, the pool's issuer, our client, a use that fits, in time.
 //! The expiry is judged by our clock, not by the library's.
 
+use jsonwebtoken::dangerous::insecure_decode_claims;
 use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
 use serde::Deserialize;
 
 use crate::auth::jwks::{KeyCache, KeyError};
+use crate::defects::{self, Defect};
 use crate::domain::user::UserId;
 
 /// How far a clock may be off, in seconds.
@@ -76,7 +78,14 @@ pub async fn verify(
         return Err(TokenError::Invalid(None));
     }
     let kid = header.kid.ok_or(TokenError::Invalid(None))?;
-    let key = keys.key(&kid).await.map_err(TokenError::Key)?;
+    let key = match keys.key(&kid).await {
+        Ok(key) => key,
+        Err(KeyError::Unavailable(_)) if defects::is_on(Defect::JwksFailureAccepts) => {
+            let claims = insecure_decode_claims::<Claims>(token);
+            return judge(&claims.map_err(|error| TokenError::Invalid(Some(error)))?, expected);
+        }
+        Err(error) => return Err(TokenError::Key(error)),
+    };
     let mut validation = Validation::new(Algorithm::RS256);
     validation.validate_exp = false;
     validation.validate_nbf = false;

@@ -20,6 +20,7 @@ use crate::aws::dynamo_ingestion::DynamoIngestion;
 use crate::aws::dynamo_manuals::DynamoManuals;
 use crate::aws::dynamo_pending::DynamoPending;
 use crate::aws::dynamo_quota::DynamoQuota;
+use crate::aws::dynamo_rate_limit::DynamoRateLimit;
 use crate::aws::dynamo_replay::DynamoReplay;
 use crate::aws::jwks::HttpJwks;
 use crate::aws::probes::AwsProbes;
@@ -109,6 +110,7 @@ pub fn ports(sdk: &SdkConfig, config: &Config) -> Ports {
         pending: Arc::new(DynamoPending::new(table(&config.tables.manuals))),
         ingestion: Arc::new(DynamoIngestion::new(table(&config.tables.manuals))),
         replay: Arc::new(DynamoReplay::new(table(&config.tables.rate_limit))),
+        rate_limit: Arc::new(DynamoRateLimit::new(table(&config.tables.rate_limit))),
         files: Arc::new(S3Manuals::new(s3.clone(), &config.buckets.manuals)),
         audio: Arc::new(S3Manuals::new(s3, &config.buckets.audio)),
         transcriber: Arc::new(Transcribe::new(

@@ -48,6 +48,14 @@ pub(super) struct Change<'a> {
     pub(super) values: Vec<(&'a str, AttributeValue)>,
 }
 
+/// On which condition an item is put, with the values it names.
+#[derive(Debug)]
+pub(super) struct PutIf<'a> {
+    pub(super) condition: &'a str,
+    pub(super) names: &'a [(&'a str, &'a str)],
+    pub(super) values: Vec<(&'a str, AttributeValue)>,
+}
+
 /// What became of a transaction that the service decided on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Transacted {
@@ -111,15 +119,28 @@ impl Table {
 
     /// Writes an item where none is, or where the one that is has expired; whether it was written.
     pub(super) async fn put_if_free(&self, item: Item, now: i64) -> Result<bool, PortError> {
-        let call = self
+        let put = PutIf {
+            condition: "attribute_not_exists(#pk) OR #expires_at < :now",
+            names: &[("#pk", "pk"), ("#expires_at", "expires_at")],
+            values: vec![(":now", number(now))],
+        };
+        self.put_if(item, put).await
+    }
+
+    /// Writes an item if its condition holds; whether it was written.
+    pub(super) async fn put_if(&self, item: Item, put: PutIf<'_>) -> Result<bool, PortError> {
+        let mut call = self
             .client
             .put_item()
             .table_name(&self.name)
             .set_item(Some(item))
-            .condition_expression("attribute_not_exists(#pk) OR #expires_at < :now")
-            .expression_attribute_names("#pk", "pk")
-            .expression_attribute_names("#expires_at", "expires_at")
-            .expression_attribute_values(":now", number(now));
+            .condition_expression(put.condition);
+        for (alias, name) in put.names {
+            call = call.expression_attribute_names(*alias, *name);
+        }
+        for (alias, value) in put.values {
+            call = call.expression_attribute_values(alias, value);
+        }
         match dependency(call.send()).await {
             Ok(_written) => Ok(true),
             Err(error) if is_refused(&error) => Ok(false),

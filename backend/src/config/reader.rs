@@ -103,6 +103,16 @@ impl<'a> Reader<'a> {
         self.optional(name, expected, parse_all).unwrap_or_default()
     }
 
+    /// A list in which what does not parse is nothing at all: for a seeded defect only.
+    pub(super) fn lenient_list<T>(
+        &self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Vec<T> {
+        let text = self.raw(name).unwrap_or_default();
+        text.split(',').filter_map(|part| parse(part.trim())).collect()
+    }
+
     pub(super) fn refuse_if_set(&mut self, name: &'static str, expected: &str) {
         if self.is_set(name) {
             self.problem(name, expected, "but it is set".to_owned());

@@ -6,10 +6,11 @@ use super::Guarded;
 use crate::domain::ingestion::{Job, Outcome, Work};
 use crate::domain::manual::{Manual, PendingUpload};
 use crate::domain::quota::{Charge, QuotaLimits, Reservation, UsageSnapshot};
+use crate::domain::rate_limit::{Subject, TakenSlot};
 use crate::domain::user::UserId;
 use crate::ports::{
     Claim, IdempotencyRecord, IngestionStore, Inserted, ManualStore, Page, PendingStore,
-    PortFuture, QuotaStore, ReplayStore, Reserved, Settled,
+    PortFuture, QuotaStore, RateLimitStore, ReplayStore, Reserved, Settled, SlotRequest,
 };
 
 impl QuotaStore for Guarded<dyn QuotaStore> {
@@ -171,5 +172,15 @@ impl IngestionStore for Guarded<dyn IngestionStore> {
 impl ReplayStore for Guarded<dyn ReplayStore> {
     fn remember<'a>(&'a self, id: &'a str, now: i64, expires_at: i64) -> PortFuture<'a, bool> {
         self.call("remember", self.port.remember(id, now, expires_at))
+    }
+}
+
+impl RateLimitStore for Guarded<dyn RateLimitStore> {
+    fn take<'a>(&'a self, request: SlotRequest<'a>) -> PortFuture<'a, bool> {
+        self.call("take", self.port.take(request))
+    }
+
+    fn taken<'a>(&'a self, subject: &'a Subject) -> PortFuture<'a, Vec<TakenSlot>> {
+        self.call("taken", self.port.taken(subject))
     }
 }

@@ -40,6 +40,9 @@ pub enum ApiError {
     /// The route has another method.
     #[error("method not allowed")]
     MethodNotAllowed,
+    /// Not on the allowlist.
+    #[error("address not allowed")]
+    AddressNotAllowed,
     /// The body.
     #[error("bad body")]
     Body(#[source] BodyError),
@@ -137,7 +140,9 @@ impl IntoResponse for ApiError {
         let content_type = HeaderValue::from_static("application/json");
         let mut response =
             (told.status, [(header::CONTENT_TYPE, content_type)], json).into_response();
-        if let Some(seconds) = told.retry_after_s {
+        if let Some(seconds) = told.retry_after_s
+            && !defects::is_on(Defect::RetryAfterMissing)
+        {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         if told.status == StatusCode::UNAUTHORIZED {
@@ -171,6 +176,11 @@ pub(super) fn tell(error: &ApiError) -> Told {
             StatusCode::METHOD_NOT_ALLOWED,
             "method_not_allowed",
             "This address does not take this method.",
+        ),
+        ApiError::AddressNotAllowed => told(
+            StatusCode::FORBIDDEN,
+            "address_not_allowed",
+            "Requests from your network are not accepted.",
         ),
         ApiError::Body(error) => tell_body(error),
         ApiError::Token(error) => tell_token(error),
@@ -271,6 +281,14 @@ fn tell_app(error: &AppError) -> Told {
                 StatusCode::TOO_MANY_REQUESTS,
                 "voice_busy",
                 "Too many recordings are being listened to. Please try again, or type the question.",
+            )
+        },
+        AppError::RateLimited { retry_after_s } => Told {
+            retry_after_s: Some(*retry_after_s),
+            ..told(
+                StatusCode::TOO_MANY_REQUESTS,
+                "rate_limited",
+                "There were too many requests in a short time. Please wait a moment.",
             )
         },
         AppError::Port(error) => tell_port(error),

@@ -7,12 +7,14 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::config::Stage;
+use crate::http::allowlist::allow_listed;
 use crate::http::authenticate::authenticate;
 use crate::http::body::limit_size;
 use crate::http::cors::cors;
 use crate::http::docs;
 use crate::http::envelope::envelope;
 use crate::http::error::ApiError;
+use crate::http::rate_limit::{limit_address, limit_user};
 use crate::http::routes::{health, ingestion, manuals, presigned, query, transcribe, user};
 use crate::http::signed::verify_signature;
 use crate::http::source::source_address;
@@ -78,10 +80,8 @@ impl Function {
                 ..Routes::default()
             },
             Self::Health => Routes {
-                open: none()
-                    .routes(routes!(health::health))
-                    .routes(routes!(health::deep))
-                    .routes(routes!(health::version)),
+                open: none().routes(routes!(health::health)).routes(routes!(health::version)),
+                unlimited: none().routes(routes!(health::deep)),
                 described: none()
                     .routes(routes!(docs::openapi))
                     .routes(routes!(docs::page))
@@ -96,9 +96,11 @@ impl Function {
 /// Routes by what a request must show.
 #[derive(Default)]
 struct Routes {
-    /// Nothing; they pass the limits too.
+    /// Nothing: they are for everybody, from everywhere.
     open: OpenApiRouter<App>,
-    /// Nothing either: what the service says of itself to developers; in production these are no routes.
+    /// An address that is allowed; they count towards no limit.
+    unlimited: OpenApiRouter<App>,
+    /// The same: what the service says of itself to developers; in production these are no routes.
     described: OpenApiRouter<App>,
     /// A token.
     reading: OpenApiRouter<App>,
@@ -111,6 +113,7 @@ impl Routes {
         let mut all = Self::default();
         for routes in functions.iter().map(|function| function.routes()) {
             all.open = all.open.merge(routes.open);
+            all.unlimited = all.unlimited.merge(routes.unlimited);
             all.described = all.described.merge(routes.described);
             all.reading = all.reading.merge(routes.reading);
             all.signed = all.signed.merge(routes.signed);
@@ -131,8 +134,8 @@ pub fn router_of(function: Function, app: App) -> Router {
 
 /// Every route and what its handler says of itself.
 pub(super) fn documented() -> OpenApiRouter<App> {
-    let Routes { open, described, reading, signed } = Routes::of(&Function::ALL);
-    open.merge(described).merge(reading).merge(signed)
+    let Routes { open, unlimited, described, reading, signed } = Routes::of(&Function::ALL);
+    open.merge(unlimited).merge(described).merge(reading).merge(signed)
 }
 
 /// The routes of these functions within the layers.
@@ -143,25 +146,32 @@ pub(super) fn documented() -> OpenApiRouter<App> {
 /// 1 request id, trace, deadline, security headers, Server-Timing, access log    envelope
 /// 2 CORS; OPTIONS is answered here                                              cors
 /// 3 source address                                                              source_address
-/// 4 IP allowlist                                      (its issue puts it here)
+/// 4 IP allowlist                                                                allow_listed
 /// 5 size limit                                                                  limit_size
-/// 6 rate limit per address                            (its issue puts it here)
+/// 6 rate limit per address                                                      limit_address
 /// 7 authentication                                                              authenticate
-/// 8 rate limit per user                               (its issue puts it here)
+/// 8 rate limit per user                                                         limit_user
 /// 9 signature, for what changes state                                           verify_signature
 /// 10 input                                                                      the routes
 /// ```
 ///
-/// `/health`, `/version`, `/docs` and `OPTIONS` are open: they pass 4, 6 and 7–9.
+/// `/health`, `/version` and `OPTIONS` are open: they pass 4 and 6–9. `/health/deep` passes 6–9, since what it says of a
+/// store that is out must not depend on that store; so does `/docs`.
 fn layered(app: App, functions: &[Function]) -> Router {
-    let Routes { open, described, reading, signed } = Routes::of(functions);
+    let Routes { open, unlimited, described, reading, signed } = Routes::of(functions);
     let described =
         if app.config.stage == Stage::Production { Router::new() } else { described.into() };
     let protected = protected(&app, reading.into(), signed.into());
-    let limited = protected.fallback(no_such_route).layer(from_fn(limit_size));
-    Router::from(open)
+    let listed = protected
+        .fallback(no_such_route)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(app.clone(), limit_address))
+        .layer(from_fn(limit_size))
+        .merge(Router::from(unlimited))
         .merge(described)
-        .merge(limited)
+        .layer(from_fn_with_state(app.clone(), allow_listed));
+    Router::from(open)
+        .merge(listed)
         .method_not_allowed_fallback(wrong_method)
         .layer(from_fn_with_state(app.clone(), source_address))
         .layer(from_fn_with_state(app.clone(), cors))
@@ -178,7 +188,9 @@ fn protected(app: &App, reading: Router<App>, signed: Router<App>) -> Router<App
             routes.merge(signed.route_layer(from_fn_with_state(app.clone(), verify_signature)));
     }
     if routes.has_routes() {
-        routes = routes.route_layer(from_fn_with_state(app.clone(), authenticate));
+        routes = routes
+            .route_layer(from_fn_with_state(app.clone(), limit_user))
+            .route_layer(from_fn_with_state(app.clone(), authenticate));
     }
     routes
 }

@@ -1,5 +1,7 @@
 //! The real adapters against single replies of AWS, written as AWS writes them.
 
+mod rate_limit;
+
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;

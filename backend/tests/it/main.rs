@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "test binary")]
 
 mod adapters;
+mod allowlist;
 mod authentication;
 mod body_size;
 mod cache;
@@ -24,6 +25,7 @@ mod presigned;
 mod process;
 mod query;
 mod quota;
+mod rate_limit;
 mod signatures;
 mod speech_adapters;
 mod voice;

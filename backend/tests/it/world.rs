@@ -1,9 +1,10 @@
 //! A backend over in-memory ports, users with real tokens, and a clock that tests move.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
@@ -15,6 +16,7 @@ use backend::config::{Config, Environment};
 use backend::domain::prompt::Passage;
 use backend::domain::signature::{Signed, sign};
 use backend::domain::user::UserId;
+use backend::http::Peer;
 use backend::memory::MemoryWorld;
 use backend::ports::{DocumentReader, PublicKey};
 use backend::state::{App, Ports};
@@ -41,6 +43,7 @@ pub(crate) struct World {
     router: Router,
     clock_ms: Arc<AtomicI64>,
     signed: AtomicI64,
+    clients: AtomicU32,
 }
 
 pub(crate) struct Answer {
@@ -72,7 +75,14 @@ impl World {
         ports.jwks.hold(vec![public_key(KID, key_pair())]);
         let app = App::new(config, Clock::Manual(Arc::clone(&clock_ms)), choose(&ports));
         let router = backend::http::router(app.clone());
-        Self { app, ports, router, clock_ms, signed: AtomicI64::new(-200) }
+        Self {
+            app,
+            ports,
+            router,
+            clock_ms,
+            signed: AtomicI64::new(-200),
+            clients: AtomicU32::new(1),
+        }
     }
 
     pub(crate) fn now_s(&self) -> i64 {
@@ -83,8 +93,18 @@ impl World {
         self.clock_ms.fetch_add(seconds * 1000, Ordering::SeqCst);
     }
 
-    /// The answer, held to the document.
-    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+    /// The answer, held to the document. Comes from an address of its own, unless the request says from where.
+    pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
+        if request.extensions().get::<Peer>().is_none() {
+            let client = self.clients.fetch_add(1, Ordering::SeqCst);
+            let address = Ipv4Addr::from_bits(0x7f64_0000 + client);
+            request.extensions_mut().insert(Peer((address, 40_000).into()));
+        }
+        self.send_from_nowhere(request).await
+    }
+
+    /// As `send`, but nobody knows from where.
+    pub(crate) async fn send_from_nowhere(&self, request: Request<Body>) -> Answer {
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();

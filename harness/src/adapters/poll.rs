@@ -37,6 +37,26 @@ impl Pace {
     pub const fn patient(within: Duration) -> Self {
         Self { first: Duration::from_millis(100), longest: Duration::from_millis(500), within }
     }
+
+    /// For something that takes a moment, asked of somebody who counts how often he is asked.
+    pub const fn sparing(within: Duration) -> Self {
+        Self { first: Duration::from_millis(100), longest: Duration::from_secs(10), within }
+    }
+
+    /// How often is asked at most.
+    pub fn asks(self) -> u32 {
+        let (mut asks, mut at, mut pause) = (1, self.first, self.first);
+        while at < self.within && !pause.is_zero() {
+            asks += 1;
+            pause = self.longer(pause);
+            at += pause;
+        }
+        asks
+    }
+
+    fn longer(self, pause: Duration) -> Duration {
+        (pause + pause / 2).min(self.longest)
+    }
 }
 
 /// Asks until the answer is `Break`, which is returned. Each question is cut off at the bound, too: `unanswered` is
@@ -60,7 +80,7 @@ where
             return Err(Expired { last_seen, within: pace.within });
         }
         sleep(pause).await;
-        pause = (pause + pause / 2).min(pace.longest);
+        pause = pace.longer(pause);
     }
 }
 
@@ -86,6 +106,22 @@ mod tests {
         .unwrap_err();
         assert!(expired.last_seen >= 2, "{expired:?}");
         assert_eq!(expired.within, Duration::from_millis(40));
+    }
+
+    #[tokio::test]
+    async fn no_more_is_asked_than_is_said() {
+        let within = Duration::from_millis(100);
+        let pace = Pace { first: Duration::from_millis(10), longest: within, within };
+        let mut asked = 0_u32;
+        let wait = until::<(), _, _, _>(pace, 0, || {
+            asked += 1;
+            async { ControlFlow::Continue(0) }
+        });
+        assert!(wait.await.is_err());
+        // At 0, 10, 25, 47 and 81 ms.
+        assert_eq!(pace.asks(), 5);
+        assert!((2..=5).contains(&asked), "{asked}");
+        assert_eq!(Pace::sparing(Duration::from_mins(1)).asks(), 16);
     }
 
     #[tokio::test]

@@ -114,6 +114,16 @@ pub async fn provision(
     Ok(started.into_iter().map(|(user, _)| user).collect())
 }
 
+/// Requests to the backend that preparing each of `users` new users with `manuals` manuals takes, at most: they count
+/// towards the same rate limits as those of the run that follows.
+pub fn requests_per_user(users: usize, manuals: usize) -> u32 {
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    if manuals == 0 {
+        return 0;
+    }
+    number(manuals).saturating_add(upload::pace(number(users.saturating_mul(manuals))).asks())
+}
+
 /// Signs every user of the description in, by name.
 pub async fn sign_in_all(
     stage: &StageDescription,
@@ -183,6 +193,13 @@ fn source_address(ordinal: usize) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_preparation_takes_few_requests() {
+        assert_eq!(requests_per_user(1000, 0), 0);
+        // Three uploads; asked at 0, 0.1, 0.25 .. 7.5 and 11.3 s of 14.6 s.
+        assert_eq!(requests_per_user(31, 3), 3 + 11);
+    }
 
     #[test]
     fn each_user_has_an_address_of_its_own() {

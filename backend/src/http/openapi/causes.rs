@@ -35,8 +35,11 @@ causes! {
     /// Our own time is up.
     Deadline => vec![ApiError::App(AppError::Deadline(DeadlinePassed))];
 
-    /// What is not there in production.
-    Production => vec![ApiError::NoSuchRoute];
+    /// What is not there in production, and elsewhere behind the allowlist.
+    Production => vec![ApiError::NoSuchRoute, ApiError::AddressNotAllowed];
+
+    /// The IP allowlist.
+    Listed => vec![ApiError::AddressNotAllowed];
 
     /// What every call that needs a user passes: the layers up to and with authentication, and the deadline.
     SignedIn => {
@@ -47,6 +50,9 @@ causes! {
             TokenError::Key(KeyError::Unavailable(Some(unavailable(Dependency::Identity)))),
         ].into_iter().map(ApiError::Token).collect();
         errors.push(ApiError::Body(BodyError::TooLarge));
+        errors.push(ApiError::App(AppError::RateLimited { retry_after_s: 12 }));
+        errors.extend(Listed::errors());
+        errors.extend(Store::errors());
         errors.extend(Deadline::errors());
         errors
     };

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use crate::app::health::{self, Health, Picture};
 use crate::defects;
 use crate::http::error::AFTER_OUTAGE_S;
-use crate::http::openapi::causes::Deadline;
+use crate::http::openapi::causes::{Deadline, Listed};
 use crate::http::openapi::fails::Fails;
 use crate::http::openapi::schemas;
 use crate::state::App;
@@ -119,7 +119,7 @@ pub(in crate::http) async fn version() -> Json<VersionAnswer> {
     tag = "service",
     responses(
         (status = 200, description = "Requests can be served.", body = DeepAnswer),
-        Fails<(Deadline,)>,
+        Fails<(Deadline, Listed)>,
         (status = 503, description = "No request can be served.", body = DeepAnswer),
     ),
 )]

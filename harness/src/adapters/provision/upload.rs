@@ -39,6 +39,11 @@ const PAGES: usize = 50;
 const UPLOAD: &str = "the upload of a manual";
 const LIST: &str = "the list of manuals";
 
+/// How the index is waited for: the requests for it count towards the users' rate limits.
+pub(super) fn pace(uploads: u32) -> Pace {
+    Pace::sparing(INDEXED + INDEXED_PER_UPLOAD.saturating_mul(uploads))
+}
+
 /// Uploads to one stage: each manual is encoded once, whoever gets it.
 #[derive(Debug)]
 pub(super) struct Uploads<'a> {
@@ -46,7 +51,7 @@ pub(super) struct Uploads<'a> {
     clock_file: Option<PathBuf>,
     manuals: &'a BTreeMap<String, ManualFile>,
     encoded: BTreeMap<&'a str, Encoded>,
-    within: Duration,
+    pace: Pace,
 }
 
 impl<'a> Uploads<'a> {
@@ -71,7 +76,7 @@ impl<'a> Uploads<'a> {
             clock_file: stage.admin.clock_file.as_ref().map(PathBuf::from),
             manuals,
             encoded,
-            within: INDEXED + INDEXED_PER_UPLOAD.saturating_mul(uploads),
+            pace: pace(uploads),
         })
     }
 
@@ -120,12 +125,11 @@ impl<'a> Uploads<'a> {
             return Ok(());
         }
         let unanswered = "no answer".to_owned();
-        let waited = poll::until(Pace::quick(self.within), unanswered, async || {
-            match self.rows(user, client).await {
+        let waited =
+            poll::until(self.pace, unanswered, async || match self.rows(user, client).await {
                 Err(error) => ControlFlow::Break(Err(error)),
                 Ok(rows) => progress(user, &rows),
-            }
-        });
+            });
         match waited.await {
             Ok(outcome) => outcome,
             Err(expired) => Err(ProvisionError::NotIndexed {

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::Serialize;
 use verdict::domain::lambda::LambdaOptions;
 use verdict::domain::stage::Limits;
+use verdict::domain::stage::RateLimit;
 
 use crate::adapters::embedded_stage::ModelLatency;
 pub use crate::adapters::provision::WantedUser;
@@ -15,6 +16,10 @@ pub use crate::adapters::provision::WantedUser;
 const DAILY_QUOTA: u64 = 50;
 /// Questions a month on a stage that says nothing else (api.md, "Quota").
 const MONTHLY_QUOTA: u64 = 1000;
+
+/// Requests per user and per address on a stage that says nothing else: two a second, for a minute. A page that shows
+/// list, usage and quota beside each answer stays well below it.
+const RATE_LIMIT: RateLimit = RateLimit { requests: 120, window_s: 60 };
 
 /// A stage to start.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -39,6 +44,8 @@ pub struct StageRequest {
     pub daily_quota: u64,
     /// The same per month.
     pub monthly_quota: u64,
+    /// Requests of a user, and from an address, in a window.
+    pub rate_limit: RateLimit,
     /// How long the emulated model takes.
     pub model_latency: ModelLatency,
     /// Variables of the backend that differ from what the stage would set, by name.
@@ -76,6 +83,7 @@ impl StageRequest {
             users: Self::default_users(),
             daily_quota: DAILY_QUOTA,
             monthly_quota: MONTHLY_QUOTA,
+            rate_limit: RATE_LIMIT,
             model_latency: ModelLatency::default(),
             env: BTreeMap::new(),
         }
@@ -86,7 +94,7 @@ impl StageRequest {
         Limits {
             daily_quota: DAILY_QUOTA,
             monthly_quota: MONTHLY_QUOTA,
-            rate_limit: None,
+            rate_limit: Some(RATE_LIMIT),
             max_rate_per_s: None,
             max_users: None,
         }

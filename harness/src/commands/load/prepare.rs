@@ -14,6 +14,7 @@ use verdict::domain::run::RUN_SCHEMA;
 use verdict::domain::run::RunPlan;
 use verdict::domain::stage::Capability;
 use verdict::domain::stage::Limits;
+use verdict::domain::stage::RateLimit;
 use verdict::domain::stage::StageDescription;
 use verdict::judge::conservation::Figures;
 use verdict::plan::load::LoadPlan;
@@ -215,10 +216,23 @@ fn known_limits(stage: &StageChoice) -> Result<Option<Limits>, CommandError> {
 }
 
 fn planned(job: &Job, limits: &Limits, questions: &QuestionSet) -> Result<LoadPlan, CommandError> {
-    plan(&job.profile, job.seed, limits, questions).map_err(|error| {
+    let planned = |limits: &Limits| plan(&job.profile, job.seed, limits, questions);
+    let load = planned(limits).and_then(|load| {
+        // The same plan, if it still fits.
+        planned(&after_preparation(load.users.len(), job.profile.raw().manuals.len(), limits))
+    });
+    load.map_err(|error| {
         let hint = format!("edit scenarios/load/{}.toml", job.profile_name);
         CommandError::usage(format!("profile `{}` cannot be run: {error}", job.profile_name), hint)
     })
+}
+
+/// What the rate limit leaves to users who were prepared a moment ago.
+fn after_preparation(users: usize, manuals: usize, limits: &Limits) -> Limits {
+    let prepared = provision::requests_per_user(users, manuals);
+    let left =
+        |rate: RateLimit| RateLimit { requests: rate.requests.saturating_sub(prepared), ..rate };
+    Limits { rate_limit: limits.rate_limit.map(left), ..limits.clone() }
 }
 
 /// The description of a stage that somebody else put up.

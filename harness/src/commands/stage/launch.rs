@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use tokio::time::Instant;
 use verdict::domain::lambda::LambdaOptions;
 use verdict::domain::stage::Limits;
+use verdict::domain::stage::RateLimit;
 use verdict::domain::stage::StageDescription;
 
 use super::backend_start;
@@ -268,15 +270,19 @@ impl<'a> Launch<'a> {
             .map_err(|source| LaunchError::Embedded { source })
     }
 
-    /// What the backend will enforce: an override of a quota is one, too.
+    /// What the backend will enforce: an override of a quota or of the rate limit is one, too.
     fn limits(&self) -> Limits {
-        let overridden = |name: &str, otherwise: u64| {
-            self.request.env.get(name).and_then(|text| text.parse().ok()).unwrap_or(otherwise)
-        };
+        fn overridden<T: FromStr>(env: &Variables, name: &str, otherwise: T) -> T {
+            env.get(name).and_then(|text| text.trim().parse().ok()).unwrap_or(otherwise)
+        }
+        let StageRequest { env, daily_quota, monthly_quota, rate_limit, .. } = self.request;
         Limits {
-            daily_quota: overridden("DAILY_QUOTA", self.request.daily_quota),
-            monthly_quota: overridden("MONTHLY_QUOTA", self.request.monthly_quota),
-            rate_limit: None,
+            daily_quota: overridden(env, "DAILY_QUOTA", *daily_quota),
+            monthly_quota: overridden(env, "MONTHLY_QUOTA", *monthly_quota),
+            rate_limit: Some(RateLimit {
+                requests: overridden(env, "RATE_LIMIT_REQUESTS", rate_limit.requests),
+                window_s: overridden(env, "RATE_LIMIT_WINDOW_S", rate_limit.window_s),
+            }),
             max_rate_per_s: None,
             max_users: None,
         }
