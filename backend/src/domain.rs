@@ -13,6 +13,7 @@ pub mod question;
 pub mod quota;
 pub mod rate_limit;
 pub mod signature;
+pub mod text;
 pub mod timestamp;
 pub mod trace;
 pub mod transcript;

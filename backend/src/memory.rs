@@ -32,7 +32,7 @@ use rows::MemoryRows;
 use speech::MemoryTranscriber;
 
 /// All ports of one world; keep it to look at what the application did.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct MemoryWorld {
     /// Counters.
     pub quota: Arc<MemoryQuota>,

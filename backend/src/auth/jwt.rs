@@ -53,6 +53,7 @@ struct Claims {
     token_use: String,
     exp: i64,
     nbf: Option<i64>,
+    iat: Option<i64>,
     client_id: Option<String>,
     aud: Option<Audience>,
 }
@@ -114,6 +115,9 @@ fn judge(claims: &Claims, expected: Expected<'_>) -> Result<UserId, TokenError> 
     if claims.nbf.is_some_and(|nbf| expected.now < nbf.saturating_sub(LEEWAY_S)) {
         return Err(TokenError::Claim("start"));
     }
+    if claims.iat.is_some_and(|iat| expected.now < iat.saturating_sub(LEEWAY_S)) {
+        return Err(TokenError::Claim("issue"));
+    }
     UserId::parse(&claims.sub).ok_or(TokenError::Claim("subject"))
 }
 
@@ -165,11 +169,12 @@ mod tests {
     #[test]
     fn each_claim_counts() {
         type Edit = fn(&mut serde_json::Value);
-        let wrong: [(&str, Edit); 5] = [
+        let wrong: [(&str, Edit); 6] = [
             ("issuer", |c| c["iss"] = "https://pool/".into()),
             ("use", |c| c["token_use"] = "refresh".into()),
             ("client", |c| c["client_id"] = "other".into()),
             ("start", |c| c["nbf"] = 600.into()),
+            ("issue", |c| c["iat"] = 600.into()),
             ("subject", |c| c["sub"] = "a/../b".into()),
         ];
         for (claim, edit) in wrong {

@@ -47,6 +47,8 @@ impl FromStr for Cidr {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -63,6 +65,47 @@ mod tests {
         assert!(!holds("2001:db8::/32", "2001:db9::1"));
         assert!(holds("0.0.0.0/0", "203.0.113.9"));
         assert!(!holds("0.0.0.0/0", "2001:db8::1"));
+    }
+
+    fn shares_first_bits(one: u128, other: u128, bits: u32, prefix: u32) -> bool {
+        (0..prefix).all(|bit| (one >> (bits - 1 - bit)) & 1 == (other >> (bits - 1 - bit)) & 1)
+    }
+
+    proptest! {
+        /// Bit by bit, with addresses that differ from the network in one bit, which is where mistakes are.
+        #[test]
+        fn a_range_holds_what_shares_its_first_bits(
+            network in any::<u128>(), other in any::<u128>(), flip in 0_u32..128,
+            prefix in 0_u32..=128, near in any::<bool>(),
+        ) {
+            let address = if near { network ^ (1 << flip) } else { other };
+            let v6 = |bits: u128| IpAddr::from(std::net::Ipv6Addr::from_bits(bits));
+            let range: Cidr = format!("{}/{prefix}", v6(network)).parse().unwrap();
+            // What is mapped counts as IPv4, and is in no range of IPv6.
+            let mapped = v6(address).to_canonical().is_ipv4();
+            let expected = shares_first_bits(network, address, 128, prefix) && !mapped;
+            prop_assert_eq!(range.contains(v6(address)), expected);
+
+            let (network, flip, prefix) = (network >> 96, flip % 32, prefix % 33);
+            let address = if near { network ^ (1 << flip) } else { other >> 96 };
+            let v4 = |bits: u128| std::net::Ipv4Addr::from_bits(u32::try_from(bits).unwrap());
+            let range: Cidr = format!("{}/{prefix}", v4(network)).parse().unwrap();
+            let expected = shares_first_bits(network, address, 32, prefix);
+            prop_assert_eq!(range.contains(v4(address).into()), expected);
+            prop_assert_eq!(range.contains(v4(address).to_ipv6_mapped().into()), expected);
+            prop_assert!(!range.contains(v4(address).to_ipv6_compatible().into()));
+            let one: Cidr = v4(network).to_string().parse().unwrap();
+            prop_assert_eq!(one.contains(v4(address).into()), network == address);
+        }
+
+        /// Any text is a range or none, and none panics.
+        #[test]
+        fn any_text_is_judged(text in "[0-9a-f:./x ]{0,24}") {
+            if let Ok(range) = text.parse::<Cidr>() {
+                let longest = if range.network.is_ipv4() { 32 } else { 128 };
+                prop_assert!(range.prefix <= longest);
+            }
+        }
     }
 
     #[test]

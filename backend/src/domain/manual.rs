@@ -2,6 +2,7 @@
 
 use crate::domain::document::DocumentType;
 use crate::domain::ingestion::Outcome;
+use crate::domain::text::{is_control, is_line_separator};
 use crate::domain::user::UserId;
 
 /// The longest name of a manual, in characters.
@@ -116,11 +117,13 @@ pub fn sidecar(user: &UserId, manual_id: &str, name: &str) -> Vec<u8> {
     attributes.to_string().into_bytes()
 }
 
-/// A usable name: trimmed, 1–255 characters, none of them a control character.
+/// A usable name: trimmed, 1–255 characters, none of them a control character or one that turns the direction of the
+/// text.
 pub fn valid_name(name: &str) -> Option<String> {
     let name = name.trim();
     let length = name.chars().count();
-    let fits = (1..=NAME_CHARS_MAX).contains(&length) && !name.chars().any(char::is_control);
+    let forbidden = |c| is_control(c) || is_line_separator(c);
+    let fits = (1..=NAME_CHARS_MAX).contains(&length) && !name.chars().any(forbidden);
     fits.then(|| name.to_owned())
 }
 
@@ -139,6 +142,8 @@ mod tests {
         assert_eq!(valid_name(" \t"), None);
         assert_eq!(valid_name("a\u{0}b"), None);
         assert_eq!(valid_name("a\nb"), None);
+        assert_eq!(valid_name("invoice\u{202e}fdp.exe"), None);
+        assert_eq!(valid_name("a\u{2028}b"), None);
         assert!(valid_name(&"ü".repeat(255)).is_some());
         assert_eq!(valid_name(&"ü".repeat(256)), None);
     }

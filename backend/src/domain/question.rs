@@ -1,6 +1,8 @@
 //! A question as it may be asked: trimmed, 1–1000 characters. What it is about is nobody's business here: a question may
 //! look like SQL or HTML, because a manual can be about either.
 
+use crate::domain::text::is_control;
+
 /// The longest question, in characters.
 pub const QUESTION_CHARS_MAX: usize = 1000;
 
@@ -17,7 +19,7 @@ pub enum NotAQuestion {
     /// More than 1000 characters.
     #[error("the question is longer than 1000 characters")]
     TooLong,
-    /// A control character other than a tab or a line end.
+    /// A control character other than a tab or a line end, or one that turns the direction of the text.
     #[error("the question holds a control character")]
     ControlCharacter,
 }
@@ -26,7 +28,7 @@ impl Question {
     /// Trims and checks.
     pub fn parse(text: &str) -> Result<Self, NotAQuestion> {
         let text = text.trim();
-        let forbidden = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r');
+        let forbidden = |c: char| is_control(c) && !matches!(c, '\t' | '\n' | '\r');
         if text.is_empty() {
             Err(NotAQuestion::Empty)
         } else if text.chars().count() > QUESTION_CHARS_MAX {

@@ -108,6 +108,24 @@ mod tests {
     }
 
     proptest! {
+        /// One other byte anywhere in what is signed, or in the key, and the signature is another's.
+        #[test]
+        fn any_one_byte_counts(
+            parts in proptest::collection::vec(proptest::collection::vec(b'a'..=b'z', 1..40), 5),
+            part in 0_usize..5, place in any::<prop::sample::Index>(), other in b'A'..=b'Z',
+        ) {
+            let of = |parts: &[Vec<u8>]| {
+                let text = |index: usize| std::str::from_utf8(&parts[index]).unwrap();
+                let (timestamp, method, path) = (text(0), text(1), text(2));
+                sign(&parts[4], Signed { timestamp, method, path, body: &parts[3] })
+            };
+            let mut changed = parts.clone();
+            let place = place.index(changed[part].len());
+            changed[part][place] = other;
+            prop_assert!(matches(&of(&parts), of(&parts)));
+            prop_assert!(!matches(&of(&changed), of(&parts)));
+        }
+
         #[test]
         fn only_the_same_call_with_the_same_key_matches(
             key in "[a-z]{1,80}", other in "[a-z]{1,80}", path in "/[a-z/]{0,30}", body in any::<Vec<u8>>(),

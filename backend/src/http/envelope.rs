@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 
 use crate::COMMIT;
 use crate::app::error::AppError;
-use crate::context::{Deadline, RequestContext};
+use crate::context::{self, Deadline, RequestContext};
 use crate::defects::{self, Defect};
 use crate::domain::trace::TraceParent;
 use crate::http::error::{ApiError, ErrorCode};
@@ -67,12 +67,7 @@ pub(super) async fn envelope(State(app): State<App>, request: Request, next: Nex
         route: request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned()),
         leaked: leaked(request.headers()),
     };
-    let answering = async {
-        // Use cases keep to the deadline themselves; this bounds what is around them, such as a body that trickles in.
-        let bounded = context.deadline.bound(next.run(request)).await;
-        bounded.unwrap_or_else(|passed| ApiError::App(AppError::Deadline(passed)).into_response())
-    };
-    let mut response = Arc::clone(&context).scope(answering).await;
+    let mut response = Arc::clone(&context).scope(next.run(request)).await;
     put_headers(response.headers_mut(), &context);
     log(&subject, &context, &response);
     measure(&app, &subject, &context, &response);
@@ -85,6 +80,14 @@ fn leaked(headers: &HeaderMap) -> Option<String> {
     }
     let token = headers.get(header::AUTHORIZATION)?;
     token.to_str().ok().map(str::to_owned)
+}
+
+/// Use cases keep to the deadline themselves; this bounds what is around them, such as a body that trickles in. It stands
+/// within the layers that have something to say on every answer.
+pub(super) async fn within_deadline(request: Request, next: Next) -> Response {
+    let Some(context) = context::current() else { return next.run(request).await };
+    let bounded = context.deadline.bound(next.run(request)).await;
+    bounded.unwrap_or_else(|passed| ApiError::App(AppError::Deadline(passed)).into_response())
 }
 
 fn put_headers(headers: &mut HeaderMap, context: &RequestContext) {

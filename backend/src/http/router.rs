@@ -12,7 +12,7 @@ use crate::http::authenticate::authenticate;
 use crate::http::body::limit_size;
 use crate::http::cors::cors;
 use crate::http::docs;
-use crate::http::envelope::envelope;
+use crate::http::envelope::{envelope, within_deadline};
 use crate::http::error::ApiError;
 use crate::http::rate_limit::{limit_address, limit_user};
 use crate::http::routes::{health, ingestion, manuals, presigned, query, transcribe, user};
@@ -146,6 +146,7 @@ pub(super) fn documented() -> OpenApiRouter<App> {
 /// 1 request id, trace, deadline, security headers, Server-Timing, access log    envelope
 /// 2 CORS; OPTIONS is answered here                                              cors
 /// 3 source address                                                              source_address
+///   deadline                                                                    within_deadline
 /// 4 IP allowlist                                                                allow_listed
 /// 5 size limit                                                                  limit_size
 /// 6 rate limit per address                                                      limit_address
@@ -173,6 +174,7 @@ fn layered(app: App, functions: &[Function]) -> Router {
     Router::from(open)
         .merge(listed)
         .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn(within_deadline))
         .layer(from_fn_with_state(app.clone(), source_address))
         .layer(from_fn_with_state(app.clone(), cors))
         .layer(from_fn_with_state(app.clone(), envelope))

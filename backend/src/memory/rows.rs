@@ -38,6 +38,14 @@ struct Tables {
 }
 
 impl MemoryRows {
+    /// Everything that is there but the used signatures, as text: to see that nothing changed.
+    pub fn stored(&self) -> String {
+        let tables = locked(&self.tables);
+        let Tables { manuals, jobs, marks, claims, work, signatures: _, versions, calls: _ } =
+            &*tables;
+        format!("{manuals:?}\n{jobs:?}\n{marks:?}\n{claims:?}\n{work:?}\n{versions:?}")
+    }
+
     /// How many calls were made, to see that a page costs a constant number.
     pub fn calls(&self) -> u64 {
         locked(&self.tables).calls

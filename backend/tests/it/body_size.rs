@@ -44,6 +44,35 @@ async fn a_body_without_a_length_is_refused_where_it_becomes_too_large() {
     }
 }
 
+/// Some bytes, and then nothing more.
+fn stalled() -> Body {
+    let begun = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"{\"question\":"))]);
+    Body::from_stream(begun.chain(stream::pending()))
+}
+
+/// A byte every few milliseconds, for ever.
+fn trickling() -> Body {
+    let bytes = stream::repeat(()).then(|()| async {
+        backend::clock::pause(std::time::Duration::from_millis(5)).await;
+        Ok::<_, std::io::Error>(Bytes::from_static(b" "))
+    });
+    Body::from_stream(bytes)
+}
+
+#[tokio::test]
+async fn a_body_that_never_ends_is_given_up_at_the_deadline() {
+    let world = World::with(&[("REQUEST_DEADLINE_MS", "300")]);
+    for path in ["/api/query", "/api/manuals/upload"] {
+        for body in [stalled(), trickling()] {
+            let signed = world.signed_request(ANNA, Method::POST, path, b"{}".to_vec());
+            let answer = world.send(request(signed.headers(), path, body)).await;
+            let seen = (answer.status.as_u16(), answer.code());
+            assert_eq!(seen, (504, "deadline_exceeded".to_owned()), "{path}");
+        }
+    }
+    assert_eq!(world.figures(ANNA), (0, 0, 0, 0));
+}
+
 #[tokio::test]
 async fn nobody_unknown_makes_the_server_read_a_body() {
     let world = World::new();

@@ -5,6 +5,7 @@
 mod adapters;
 mod allowlist;
 mod authentication;
+mod bad_input;
 mod body_size;
 mod cache;
 mod conformance;

@@ -78,7 +78,7 @@ impl Bits {
 
 /// More than 256 MB of spaces, packed by hand: this process must not have had them, since a child's peak begins with its
 /// parent's. One final block with fixed codes (RFC 1951, 3.2.6), and no checksum: nobody gets that far.
-fn bomb() -> Vec<u8> {
+pub(crate) fn bomb() -> Vec<u8> {
     let mut bits = Bits { bytes: vec![0x78, 0x01], filled: 0 };
     bits.push(0b110, 3);
     for byte in *b"9 0 null " {
@@ -96,7 +96,7 @@ fn bomb() -> Vec<u8> {
 }
 
 /// Some kilobytes that are twenty thousand objects of a hundred thousand members each, to a reader that trusts offsets.
-fn echo() -> Vec<u8> {
+pub(crate) fn echo() -> Vec<u8> {
     let index: String = (10..20_000).fold(String::new(), |mut index, id| {
         write!(index, "{id} 0 ").unwrap();
         index

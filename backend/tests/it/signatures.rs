@@ -86,6 +86,19 @@ async fn a_signature_works_once_for_its_user() {
 }
 
 #[tokio::test]
+async fn a_signature_that_one_process_took_is_used_in_all() {
+    let world = World::new();
+    let other = world.another_process();
+    let now = world.now_s();
+    let good = signature(&now.to_string(), "POST", PATH, &body());
+    let (here, there) = tokio::join!(sent(&world, now, &good), sent(&other, now, &good));
+    let mut codes = [here.status.as_u16(), there.status.as_u16()];
+    codes.sort_unstable();
+    assert_eq!(codes, [201, 401], "one of both");
+    assert_eq!(sent(&other, now, &good).await.code(), "signature_replayed");
+}
+
+#[tokio::test]
 async fn without_a_key_or_a_memory_nothing_passes() {
     let world = World::new();
     world.ports.secret.hold(None);

@@ -64,7 +64,25 @@ impl World {
 
     /// A world in which this reads documents.
     pub(crate) fn with_reader(documents: Arc<dyn DocumentReader>) -> Self {
-        Self::built(&[], |ports| Ports { documents, ..ports.ports() })
+        Self::with_reader_and(&[], documents)
+    }
+
+    /// A world in which this reads documents, with changes to the configuration.
+    pub(crate) fn with_reader_and(
+        changes: &[(&str, &str)],
+        documents: Arc<dyn DocumentReader>,
+    ) -> Self {
+        Self::built(changes, |ports| Ports { documents, ..ports.ports() })
+    }
+
+    /// Another process over the same stores, at the same time.
+    pub(crate) fn another_process(&self) -> Self {
+        let config = Config::clone(&self.app.config);
+        let ports = self.ports.clone();
+        let app = App::new(config, self.app.clock.clone(), ports.ports());
+        let router = backend::http::router(app.clone());
+        let (signed, clients) = (AtomicI64::new(-100), AtomicU32::new(10_000));
+        Self { app, ports, router, clock_ms: Arc::clone(&self.clock_ms), signed, clients }
     }
 
     fn built(changes: &[(&str, &str)], choose: impl FnOnce(&MemoryWorld) -> Ports) -> Self {
@@ -271,9 +289,13 @@ pub(crate) fn public_key(kid: &str, key: &RsaKeyPair) -> PublicKey {
 }
 
 pub(crate) fn token(key: &RsaKeyPair, kid: &str, claims: &Value) -> String {
-    let header = json!({ "alg": "RS256", "typ": "JWT", "kid": kid });
+    token_with(key, &json!({ "alg": "RS256", "typ": "JWT", "kid": kid }), claims)
+}
+
+/// A token with this header, whatever it says; signed with RS256.
+pub(crate) fn token_with(key: &RsaKeyPair, header: &Value, claims: &Value) -> String {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    let signed = format!("{}.{}", part(&header), part(claims));
+    let signed = format!("{}.{}", part(header), part(claims));
     let mut signature = vec![0; key.public_modulus_len()];
     key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature).unwrap();
     format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
