@@ -9,9 +9,11 @@
 //! ca_file = "ca.pem"                # optional: the only CA that is trusted; relative to this file
 //! [names]
 //! "manuals.example.com" = ["203.0.113.5"]
+//! "rebound.example.com" = [["203.0.113.5"], ["10.0.0.1"]]   # the first look-up, and all later ones
 //! ```
 //!
-//! An address written into a URL is no name: only a loopback address is connected to, directly.
+//! An address written into a URL is no name: [`Fetcher`] connects to loopback addresses only, directly; [`web`] connects
+//! to the connector, whatever address was judged.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -22,6 +24,8 @@ use std::time::Duration;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use serde::Deserialize;
 use url::{Host, Url};
+
+pub mod web;
 
 /// Bound of a connect.
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
@@ -35,9 +39,32 @@ pub struct Egress {
     /// Every connection to a name goes here.
     pub connector: SocketAddr,
     /// What the resolver says; a name that is missing does not exist.
-    pub names: BTreeMap<String, Vec<IpAddr>>,
+    pub names: BTreeMap<String, Answers>,
     /// The only CA that is trusted, PEM.
     pub ca_pem: Option<Vec<u8>>,
+}
+
+/// What the resolver says of a name.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Answers {
+    /// Always the same addresses.
+    Same(Vec<IpAddr>),
+    /// One answer after the other, the last for ever: a name whose owner changes it between two look-ups.
+    InTurn(Vec<Vec<IpAddr>>),
+}
+
+impl Answers {
+    /// The answer to a look-up, counted from zero.
+    pub fn in_turn(&self, turn: usize) -> &[IpAddr] {
+        match self {
+            Self::Same(addresses) => addresses,
+            Self::InTurn(answers) => {
+                let last = answers.len().saturating_sub(1);
+                answers.get(turn.min(last)).map_or(&[], Vec::as_slice)
+            }
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -45,7 +72,7 @@ pub struct Egress {
 struct RawEgress {
     connector: SocketAddr,
     #[serde(default)]
-    names: BTreeMap<String, Vec<IpAddr>>,
+    names: BTreeMap<String, Answers>,
     ca_file: Option<PathBuf>,
 }
 
@@ -203,6 +230,16 @@ mod tests {
             parsed(r#"{"connector": "127.0.0.1:9", "names": {"a.example": ["203.0.113.5"]}}"#);
         assert_eq!(toml, json);
         assert_eq!(toml.unwrap().names.keys().collect::<Vec<_>>(), ["a.example"]);
+    }
+
+    #[test]
+    fn a_name_may_have_one_answer_after_the_other() {
+        let text = "connector = '127.0.0.1:9'\n[names]\na = [['1.1.1.1'], ['10.0.0.1', '::1']]\n\
+            b = ['1.1.1.1']\nc = []";
+        let egress = parsed(text).unwrap();
+        let at = |name: &str, turn| egress.names[name].in_turn(turn).len();
+        assert_eq!([at("a", 0), at("a", 1), at("a", 9)], [1, 2, 2]);
+        assert_eq!([at("b", 0), at("b", 9), at("c", 0)], [1, 1, 0]);
     }
 
     #[test]

@@ -117,6 +117,7 @@ pub fn guarded(ports: Ports, stage: &'static str, clock: &Clock) -> (Ports, Brea
             breakers: breakers.clone(),
         }),
         documents: ports.documents,
+        web: ports.web,
         answers: ports.answers,
     };
     (guarded, breakers)

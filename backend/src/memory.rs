@@ -19,6 +19,7 @@ pub mod rate_limit;
 pub mod recordings;
 pub mod rows;
 pub mod speech;
+pub mod web;
 
 use answers::MemoryAnswers;
 use failures::{MemoryAlerts, MemoryErrors, MemoryFailures};
@@ -30,6 +31,7 @@ use quota::MemoryQuota;
 use rate_limit::MemoryRateLimit;
 use rows::MemoryRows;
 use speech::MemoryTranscriber;
+use web::MemoryWeb;
 
 /// All ports of one world; keep it to look at what the application did.
 #[derive(Debug, Default, Clone)]
@@ -48,6 +50,8 @@ pub struct MemoryWorld {
     pub transcriber: Arc<MemoryTranscriber>,
     /// Reading of what was uploaded.
     pub documents: Arc<MemoryDocuments>,
+    /// The internet.
+    pub web: Arc<MemoryWeb>,
     /// Retrieval: what was put in is what is found.
     pub search: Arc<MemorySearch>,
     /// A model with one answer.
@@ -82,6 +86,7 @@ impl MemoryWorld {
             audio: self.transcriber.audio.clone(),
             transcriber: self.transcriber.clone(),
             documents: self.documents.clone(),
+            web: self.web.clone(),
             search: self.search.clone(),
             model: self.model.clone(),
             answers: self.answers.clone(),

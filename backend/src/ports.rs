@@ -17,12 +17,15 @@ mod probes;
 mod quota;
 mod rate_limit;
 mod speech;
+mod web;
 
 pub use answering::{Model, ModelAnswer, Search};
 pub use auth::{JwksSource, PublicKey, ReplayStore, SecretSource};
 pub use cache::AnswerCache;
 pub use failures::{Alerts, ErrorStore, FailureQueue, FailureSource, Notice, Received};
-pub use files::{DocumentReader, FileStore, ObjectFacts, Parts, PresignedPut, PromisedObject};
+pub use files::{
+    DocumentReader, FileStore, Listing, ObjectFacts, Parts, PresignedPut, PromisedObject,
+};
 pub use ingestion::{Indexer, IngestionStore, Started};
 pub use manuals::{Claim, IdempotencyRecord, Inserted, ManualStore, Page};
 pub use pending::PendingStore;
@@ -30,6 +33,7 @@ pub use probes::{Probed, Probes};
 pub use quota::{QuotaStore, Reserved, Settled};
 pub use rate_limit::{RateLimitStore, SlotRequest};
 pub use speech::{DeletedJob, SpeechJob, Transcriber, Transcription};
+pub use web::{Web, WebAnswer, WebError, WebFuture};
 
 /// What a port's call gives.
 pub type PortFuture<'a, T> = BoxFuture<'a, Result<T, PortError>>;

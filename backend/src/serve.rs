@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 use crate::app::error_processing;
+use crate::app::sweep;
 use crate::aws::clients;
 use crate::clock::{self, Clock};
 use crate::config::{Config, Environment, Stage, environment};
@@ -128,6 +129,7 @@ async fn serve_until_signal(config: Config) -> Result<(), ServeError> {
     if app.config.stage == Stage::Local && app.config.dlq_url.is_some() {
         background.spawn(error_processing::run(app.clone(), signals.stop.clone()));
     }
+    background.spawn(sweep::run(app.clone(), signals.stop.clone()));
     let (connections, graceful) = accept(&listener, router(app.clone()), &signals.stop).await;
     drop(listener);
     tracing::info!(message = "stopping", connections = connections.len());

@@ -1,16 +1,19 @@
 //! A large file on its way through this process: on disk, not in memory, and without a name, so that nothing is left of
 //! it when the process ends in whatever way. Its size is bounded while it is written; its checksum is known when it is.
 
+use std::error::Error;
 use std::io;
 use std::os::fd::AsRawFd as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures::TryStreamExt as _;
+use futures::stream::BoxStream;
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncWriteExt as _, BufWriter};
 
-use crate::ports::{Dependency, Parts, PortError, PortErrorKind};
+use crate::ports::{Dependency, PortError, PortErrorKind};
 
 /// Bytes written at once.
 const BUFFER_BYTES: usize = 256 << 10;
@@ -27,7 +30,7 @@ pub struct Spooled {
 
 /// Why there is no whole file.
 #[derive(Debug, thiserror::Error)]
-pub enum SpoolError {
+pub enum SpoolError<E: Error + 'static> {
     /// There are more bytes than there may be; the rest was not read.
     #[error("longer than {0} bytes")]
     TooLong(u64),
@@ -36,12 +39,15 @@ pub enum SpoolError {
     Disk(#[source] io::Error),
     /// The bytes broke off.
     #[error("the bytes broke off")]
-    Source(#[source] PortError),
+    Source(#[source] E),
 }
 
 impl Spooled {
     /// Writes down all parts, `bytes_max` bytes at most.
-    pub async fn write(mut parts: Parts, bytes_max: u64) -> Result<Self, SpoolError> {
+    pub async fn write<E: Error + 'static>(
+        mut parts: BoxStream<'static, Result<Bytes, E>>,
+        bytes_max: u64,
+    ) -> Result<Self, SpoolError<E>> {
         let made = tokio::task::spawn_blocking(tempfile::tempfile).await;
         let file = made.map_err(io::Error::other).flatten().map_err(SpoolError::Disk)?;
         let mut writer = BufWriter::with_capacity(BUFFER_BYTES, tokio::fs::File::from_std(file));
@@ -70,15 +76,13 @@ impl Spooled {
     }
 }
 
-impl SpoolError {
-    /// A disk that is full is a part of ours that is out.
-    pub fn disk(source: io::Error) -> PortError {
-        PortError {
-            dependency: Dependency::Reader,
-            operation: "writing a file",
-            kind: PortErrorKind::Unavailable,
-            source: Some(Box::new(source)),
-        }
+/// A disk that is full is a part of ours that is out.
+pub fn disk_error(source: io::Error) -> PortError {
+    PortError {
+        dependency: Dependency::Reader,
+        operation: "writing a file",
+        kind: PortErrorKind::Unavailable,
+        source: Some(Box::new(source)),
     }
 }
 
@@ -86,10 +90,10 @@ impl SpoolError {
 mod tests {
     use std::io::Read as _;
 
-    use bytes::Bytes;
     use futures::StreamExt as _;
 
     use super::*;
+    use crate::ports::Parts;
 
     fn parts(texts: &[&'static str]) -> Parts {
         let parts: Vec<_> =

@@ -18,7 +18,7 @@ use crate::guard::{Breakers, guarded};
 use crate::ports::{
     Alerts, AnswerCache, DocumentReader, ErrorStore, FailureQueue, FailureSource, FileStore,
     Indexer, IngestionStore, JwksSource, ManualStore, Model, PendingStore, Probes, QuotaStore,
-    RateLimitStore, ReplayStore, Search, SecretSource, Transcriber,
+    RateLimitStore, ReplayStore, Search, SecretSource, Transcriber, Web,
 };
 
 /// The adapters behind the ports.
@@ -44,6 +44,8 @@ pub struct Ports {
     pub transcriber: Arc<dyn Transcriber>,
     /// Reading of what was uploaded.
     pub documents: Arc<dyn DocumentReader>,
+    /// The internet, for manuals by URL.
+    pub web: Arc<dyn Web>,
     /// Retrieval.
     pub search: Arc<dyn Search>,
     /// The language model.

@@ -5,7 +5,7 @@ use crate::domain::audio::NotAudio;
 use crate::domain::document::NotADocument;
 use crate::domain::question::NotAQuestion;
 use crate::domain::quota::Period;
-use crate::ports::PortError;
+use crate::ports::{PortError, WebError};
 
 /// The reasons.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +28,9 @@ pub enum AppError {
     /// The object of an announced upload is another one.
     #[error("the object of the upload has another size or checksum")]
     UploadMismatch,
+    /// An origin did not give the file.
+    #[error("nothing was downloaded")]
+    DownloadFailed(#[source] NoDownload),
     /// A counter is full.
     #[error("the quota of the {period:?} is used up")]
     QuotaExceeded {
@@ -56,6 +59,29 @@ pub enum AppError {
     ReservationLost,
 }
 
+/// Why an origin did not give a file; a client is told no more than that.
+#[derive(Debug, thiserror::Error)]
+pub enum NoDownload {
+    /// No answer, or not all of it.
+    #[error("no whole answer")]
+    Web(#[source] WebError),
+    /// The name has no address.
+    #[error("the name has no address")]
+    NoAddress,
+    /// Neither a file nor a way to one.
+    #[error("the answer has status {0}")]
+    Status(u16),
+    /// It is packed though that was not asked for.
+    #[error("the answer is packed")]
+    Packed,
+    /// It points elsewhere again and again.
+    #[error("too many redirects")]
+    Redirects,
+    /// All of it together took too long.
+    #[error("too slow")]
+    Slow,
+}
+
 /// What is wrong with the input.
 #[derive(Debug, thiserror::Error)]
 pub enum InputError {
@@ -77,6 +103,12 @@ pub enum InputError {
     /// There is so little data that it belongs into one upload.
     #[error("the file is too small for an upload by URL")]
     FileTooSmall,
+    /// The URL is none.
+    #[error("bad URL")]
+    Url,
+    /// The URL leads, or may lead, elsewhere than to a public server.
+    #[error("the URL is not that of a public server")]
+    UrlNotAllowed,
     /// The checksum is no SHA-256 in hex.
     #[error("bad checksum")]
     Checksum,

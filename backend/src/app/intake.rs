@@ -20,6 +20,7 @@ use crate::domain::ingestion::{Job, JobState, Work, WorkKind};
 use crate::domain::manual::{Manual, ManualStatus, object_key, sidecar, sidecar_key};
 use crate::domain::timestamp::rfc3339;
 use crate::ports::Inserted;
+use crate::spool::Spooled;
 use crate::state::App;
 
 /// A manual that is stored and on its way into the index.
@@ -67,6 +68,8 @@ pub(super) struct CheckedFile {
 pub(super) enum Content {
     /// Here.
     Bytes(Bytes),
+    /// On disk.
+    File(Spooled),
     /// In the store already, at their key.
     Stored,
 }
@@ -100,6 +103,7 @@ pub(super) async fn take_in(
     let files = &app.ports.files;
     match file.content {
         Content::Bytes(bytes) => files.put(&manual.key, document, bytes).await,
+        Content::File(file) => files.put_file(&manual.key, document, &file).await,
         Content::Stored => Ok(()),
     }
     .map_err(AppError::Port)?;

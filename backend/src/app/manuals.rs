@@ -25,7 +25,7 @@ const LIMIT_MAX: usize = 100;
 const DOWNLOAD_VALID: Duration = Duration::from_mins(15);
 
 /// How long a deleted manual is known as deleted, in seconds: longer than any run of the index is late.
-const MARK_KEPT_S: i64 = 30 * 24 * 3600;
+pub(super) const MARK_KEPT_S: i64 = 30 * 24 * 3600;
 
 /// What part of a list is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]

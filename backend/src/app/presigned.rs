@@ -16,7 +16,7 @@ use crate::defects::{self, Defect};
 use crate::domain::document::{DocumentType, LARGE_BYTES, LARGE_BYTES_MAX};
 use crate::domain::manual::{PendingUpload, is_id, valid_name};
 use crate::ports::{PresignedPut, PromisedObject};
-use crate::spool::{SpoolError, Spooled};
+use crate::spool::{SpoolError, Spooled, disk_error};
 use crate::state::App;
 
 /// How long the URL can be used.
@@ -137,7 +137,7 @@ async fn stored(app: &App, pending: &PendingUpload) -> AppResult<CheckedFile> {
     let parts = parts.ok_or(AppError::UploadIncomplete)?;
     let file = Spooled::write(parts, LARGE_BYTES_MAX).await.map_err(|error| match error {
         SpoolError::TooLong(_) => AppError::UploadMismatch,
-        SpoolError::Disk(error) => AppError::Port(SpoolError::disk(error)),
+        SpoolError::Disk(error) => AppError::Port(disk_error(error)),
         SpoolError::Source(error) => AppError::Port(error),
     })?;
     // The store may not know the checksum; and between the two calls another object may have been written.

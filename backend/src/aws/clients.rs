@@ -31,6 +31,7 @@ use crate::aws::sqs_failures::SqsFailures;
 use crate::aws::trace::{CountRetries, TraceHeaders};
 use crate::aws::transcribe::Transcribe;
 use crate::config::Config;
+use crate::egress::web::WebClient;
 use crate::pdf_reader::PdfReader;
 use crate::ports::Dependency;
 use crate::state::Ports;
@@ -119,6 +120,7 @@ pub fn ports(sdk: &SdkConfig, config: &Config) -> Ports {
             &config.voice.language,
         )),
         documents: Arc::new(PdfReader::of_this_program()),
+        web: Arc::new(WebClient::new(config.test_hooks.egress.clone())),
         search: Arc::new(BedrockSearch::new(
             aws_sdk_bedrockagentruntime::Client::from_conf(search.build()),
             &config.knowledge_base_id,

@@ -128,20 +128,40 @@ impl ManualStore for DynamoManuals {
 
     fn delete<'a>(&'a self, work: &'a Work, mark_until: i64) -> PortFuture<'a, ()> {
         Box::pin(async move {
-            let pk = user_pk(&work.user);
-            let mark = Item::from([
-                ("pk".to_owned(), string(&pk)),
-                ("sk".to_owned(), string(deleted_sk(&work.manual_id))),
-                ("expires_at".to_owned(), number(mark_until)),
-            ]);
             let writes = vec![
-                self.table.delete(&pk, &manual_sk(&work.manual_id))?,
-                self.table.put(mark, false)?,
+                self.table.delete(&user_pk(&work.user), &manual_sk(&work.manual_id))?,
+                self.table.put(mark_item(work, mark_until), false)?,
                 self.table.put(work_item(work), false)?,
                 set_changed(&self.table, &work.user)?,
             ];
             // Refused means that another call deleted the row in the meantime, mark and work included.
             self.table.transact(&token("delete", &work.id), writes).await.map(drop)
+        })
+    }
+
+    fn abandon<'a>(&'a self, work: &'a Work, mark_until: i64) -> PortFuture<'a, bool> {
+        Box::pin(async move {
+            let writes = vec![
+                self.table.absent(&user_pk(&work.user), &manual_sk(&work.manual_id))?,
+                self.table.put(mark_item(work, mark_until), false)?,
+                self.table.put(work_item(work), false)?,
+            ];
+            let done = self.table.transact(&token("abandon", &work.id), writes).await?;
+            Ok(done == Transacted::Done)
+        })
+    }
+
+    fn mark_failed<'a>(&'a self, user: &'a UserId, id: &'a str) -> PortFuture<'a, ()> {
+        Box::pin(async move {
+            let change = Change {
+                update: "SET #status = :status",
+                condition: Some("attribute_exists(#pk)"),
+                names: &[("#status", "status"), ("#pk", "pk")],
+                values: vec![(":status", string(ManualStatus::Failed.as_str()))],
+            };
+            let writes = vec![self.table.update(&user_pk(user), &manual_sk(id), change)?];
+            // Refused means that the row is away.
+            self.table.transact(&uuid::Uuid::new_v4().to_string(), writes).await.map(drop)
         })
     }
 
@@ -251,6 +271,14 @@ pub(super) fn manual_sk(id: &str) -> String {
 
 fn deleted_sk(id: &str) -> String {
     format!("DELETED#{id}")
+}
+
+fn mark_item(work: &Work, mark_until: i64) -> Item {
+    Item::from([
+        ("pk".to_owned(), string(user_pk(&work.user))),
+        ("sk".to_owned(), string(deleted_sk(&work.manual_id))),
+        ("expires_at".to_owned(), number(mark_until)),
+    ])
 }
 
 fn manual_item(user: &UserId, manual: &Manual) -> Item {

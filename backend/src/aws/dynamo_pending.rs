@@ -3,6 +3,7 @@
 //! | `sk` | attributes |
 //! |---|---|
 //! | `UPLOAD#<manual id>#<sub>` | `job_id`, `name`, `type` (the ending), `size`, `sha256`, `until` |
+//! | `SWEEP` | `place` in the bucket where the next sweep goes on |
 //!
 //! `until` is in Unix seconds. It is no TTL: the sweep takes the object away before the item.
 
@@ -14,6 +15,7 @@ use crate::domain::user::UserId;
 use crate::ports::{Page, PendingStore, PortError, PortFuture};
 
 const PENDING_PK: &str = "PENDING";
+const SWEEP_SK: &str = "SWEEP";
 const PREFIX: &str = "UPLOAD#";
 
 /// Announced uploads in `DynamoDB`.
@@ -63,6 +65,27 @@ impl PendingStore for DynamoPending {
             let items = self.table.range(range, Some(most)).await?;
             let found = items.iter().map(pending_in).collect::<Result<Vec<_>, _>>()?;
             Ok(cut(found, limit, |pending| pending_sk(&pending.user, &pending.manual_id)))
+        })
+    }
+
+    fn place(&self) -> PortFuture<'_, Option<String>> {
+        Box::pin(async move {
+            let item = self.table.get(PENDING_PK, SWEEP_SK).await?;
+            item.as_ref().map(|item| text_of(item, "place")).transpose()
+        })
+    }
+
+    fn keep_place<'a>(&'a self, place: Option<&'a str>) -> PortFuture<'a, ()> {
+        Box::pin(async move {
+            let Some(place) = place else {
+                return self.table.delete_item(PENDING_PK, SWEEP_SK).await;
+            };
+            let item = Item::from([
+                ("pk".to_owned(), string(PENDING_PK)),
+                ("sk".to_owned(), string(SWEEP_SK)),
+                ("place".to_owned(), string(place)),
+            ]);
+            self.table.put_item(item).await
         })
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::ChecksumMode;
+use aws_sdk_s3::types::{ChecksumMode, Object};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::timeout::TimeoutConfig;
@@ -18,11 +18,12 @@ use time::OffsetDateTime;
 
 use crate::aws::error::{other, port_error};
 use crate::context::dependency;
+use crate::domain::leftovers::StoredObject;
 use crate::ports::{
-    Dependency, FileStore, ObjectFacts, Parts, PortError, PortErrorKind, PortFuture, PresignedPut,
-    PromisedObject,
+    Dependency, FileStore, Listing, ObjectFacts, Parts, PortError, PortErrorKind, PortFuture,
+    PresignedPut, PromisedObject,
 };
-use crate::spool::{SpoolError, Spooled};
+use crate::spool::{Spooled, disk_error};
 
 /// Bound of one attempt to write a large file; that of the whole call.
 const LARGE_WITHIN: Duration = Duration::from_secs(8);
@@ -110,7 +111,7 @@ impl FileStore for S3Manuals {
     ) -> PortFuture<'a, ()> {
         Box::pin(async move {
             let body = ByteStream::from_path(file.path()).await;
-            let body = body.map_err(|error| SpoolError::disk(std::io::Error::other(error)))?;
+            let body = body.map_err(|error| disk_error(std::io::Error::other(error)))?;
             let call = self
                 .client
                 .put_object()
@@ -165,6 +166,31 @@ impl FileStore for S3Manuals {
         })
     }
 
+    fn list<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: Option<&'a str>,
+        limit: u16,
+    ) -> PortFuture<'a, Listing> {
+        Box::pin(async move {
+            let call = self
+                .client
+                .list_objects_v2()
+                .bucket(&self.bucket)
+                .prefix(prefix)
+                .set_start_after(after.map(str::to_owned))
+                .max_keys(i32::from(limit));
+            let listed = dependency(call.send()).await;
+            let listed =
+                listed.map_err(|error| port_error(Dependency::Files, "ListObjectsV2", error))?;
+            let objects = listed.contents().iter().map(stored).collect::<Option<Vec<_>>>();
+            let corrupt =
+                || PortError::new(Dependency::Files, "ListObjectsV2", PortErrorKind::Corrupt);
+            let more = listed.is_truncated().unwrap_or(false);
+            Ok(Listing { objects: objects.ok_or_else(corrupt)?, more })
+        })
+    }
+
     fn presign<'a>(
         &'a self,
         key: &'a str,
@@ -198,8 +224,12 @@ impl FileStore for S3Manuals {
             let presigned = call.presigned(presigning(start, valid)?).await;
             let presigned =
                 presigned.map_err(|error| port_error(Dependency::Files, "presigning", error))?;
+            // The trace is added after signing: it is ours, and no part of what the client must send.
+            let bound = |name: &str| name.starts_with("content-") || name.starts_with("x-amz-");
             let headers = presigned.headers();
-            let headers = headers.map(|(name, value)| (name.to_lowercase(), value.to_owned()));
+            let headers = headers
+                .map(|(name, value)| (name.to_lowercase(), value.to_owned()))
+                .filter(|(name, _)| bound(name));
             Ok(PresignedPut { url: presigned.uri().to_owned(), headers: headers.collect() })
         })
     }
@@ -233,4 +263,10 @@ fn parts(body: ByteStream) -> Parts {
 /// A HEAD has no body, so its 404 has no code of its own.
 fn is_missing<E>(error: &SdkError<E, HttpResponse>) -> bool {
     error.raw_response().is_some_and(|response| response.status().as_u16() == 404)
+}
+
+fn stored(object: &Object) -> Option<StoredObject> {
+    let modified = object.last_modified()?.as_nanos();
+    let modified = OffsetDateTime::from_unix_timestamp_nanos(modified).ok()?;
+    Some(StoredObject { key: object.key()?.to_owned(), modified })
 }

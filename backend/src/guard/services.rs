@@ -13,9 +13,9 @@ use crate::domain::ingestion::IndexRun;
 use crate::domain::prompt::Passage;
 use crate::domain::user::UserId;
 use crate::ports::{
-    DeletedJob, FileStore, Indexer, JwksSource, Model, ModelAnswer, ObjectFacts, Parts, PortFuture,
-    PresignedPut, Probed, Probes, PromisedObject, PublicKey, Search, SecretSource, SpeechJob,
-    Started, Transcriber, Transcription,
+    DeletedJob, FileStore, Indexer, JwksSource, Listing, Model, ModelAnswer, ObjectFacts, Parts,
+    PortFuture, PresignedPut, Probed, Probes, PromisedObject, PublicKey, Search, SecretSource,
+    SpeechJob, Started, Transcriber, Transcription,
 };
 use crate::spool::Spooled;
 
@@ -48,6 +48,15 @@ impl FileStore for Guarded<dyn FileStore> {
 
     fn fetch<'a>(&'a self, key: &'a str) -> PortFuture<'a, Option<Parts>> {
         self.call("fetch", self.port.fetch(key))
+    }
+
+    fn list<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: Option<&'a str>,
+        limit: u16,
+    ) -> PortFuture<'a, Listing> {
+        self.call("list", self.port.list(prefix, after, limit))
     }
 
     fn presign<'a>(

@@ -96,6 +96,14 @@ impl ManualStore for Guarded<dyn ManualStore> {
     ) -> PortFuture<'a, Claim> {
         self.call("claim", self.port.claim(user, claim, now))
     }
+
+    fn abandon<'a>(&'a self, work: &'a Work, mark_until: i64) -> PortFuture<'a, bool> {
+        self.call("abandon", self.port.abandon(work, mark_until))
+    }
+
+    fn mark_failed<'a>(&'a self, user: &'a UserId, id: &'a str) -> PortFuture<'a, ()> {
+        self.call("mark_failed", self.port.mark_failed(user, id))
+    }
 }
 
 impl PendingStore for Guarded<dyn PendingStore> {
@@ -121,6 +129,14 @@ impl PendingStore for Guarded<dyn PendingStore> {
         after: Option<&'a str>,
     ) -> PortFuture<'a, Page<PendingUpload>> {
         self.call("all", self.port.all(limit, after))
+    }
+
+    fn place(&self) -> PortFuture<'_, Option<String>> {
+        self.call("place", self.port.place())
+    }
+
+    fn keep_place<'a>(&'a self, place: Option<&'a str>) -> PortFuture<'a, ()> {
+        self.call("keep_place", self.port.keep_place(place))
     }
 }
 

@@ -274,6 +274,11 @@ fn tell_app(error: &AppError) -> Told {
             "upload_mismatch",
             "What was uploaded is not the file that was announced.",
         ),
+        AppError::DownloadFailed(_) => told(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "download_failed",
+            "The address did not give the file. Please check it, or upload the file.",
+        ),
         AppError::QuotaExceeded { period, resets_in_s } => tell_quota(*period, *resets_in_s),
         AppError::VoiceBusy => Told {
             retry_after_s: Some(AFTER_THROTTLING_S),

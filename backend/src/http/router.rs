@@ -15,7 +15,9 @@ use crate::http::docs;
 use crate::http::envelope::{envelope, within_deadline};
 use crate::http::error::ApiError;
 use crate::http::rate_limit::{limit_address, limit_user};
-use crate::http::routes::{health, ingestion, manuals, presigned, query, transcribe, user};
+use crate::http::routes::{
+    download, health, ingestion, manuals, presigned, query, transcribe, user,
+};
 use crate::http::signed::verify_signature;
 use crate::http::source::source_address;
 use crate::state::App;
@@ -72,7 +74,8 @@ impl Function {
                     .routes(routes!(manuals::upload))
                     .routes(routes!(manuals::delete))
                     .routes(routes!(presigned::upload_url))
-                    .routes(routes!(presigned::complete)),
+                    .routes(routes!(presigned::complete))
+                    .routes(routes!(download::download)),
                 ..Routes::default()
             },
             Self::Usage => Routes {

@@ -12,11 +12,12 @@ use time::OffsetDateTime;
 
 use super::{Switch, failure, locked};
 use crate::domain::document::{DocumentType, NotADocument};
+use crate::domain::leftovers::StoredObject;
 use crate::ports::{
-    Dependency, DocumentReader, FileStore, ObjectFacts, Parts, PortErrorKind, PortFuture,
+    Dependency, DocumentReader, FileStore, Listing, ObjectFacts, Parts, PortErrorKind, PortFuture,
     PresignedPut, PromisedObject,
 };
-use crate::spool::{SpoolError, Spooled};
+use crate::spool::{Spooled, disk_error};
 
 /// Objects.
 #[derive(Debug, Default)]
@@ -24,6 +25,9 @@ pub struct MemoryFiles {
     /// Makes it fail.
     pub trouble: Switch,
     objects: Mutex<BTreeMap<String, Bytes>>,
+    /// When objects were written; long ago, where no test says otherwise.
+    modified: Mutex<BTreeMap<String, OffsetDateTime>>,
+    now: Mutex<Option<OffsetDateTime>>,
 }
 
 impl MemoryFiles {
@@ -34,7 +38,19 @@ impl MemoryFiles {
 
     /// Puts an object there that no call of ours wrote.
     pub fn hold(&self, key: &str, bytes: Bytes) {
+        let now = locked(&self.now).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        locked(&self.modified).insert(key.to_owned(), now);
         locked(&self.objects).insert(key.to_owned(), bytes);
+    }
+
+    /// Objects are written now, from now on.
+    pub fn at(&self, now: OffsetDateTime) {
+        *locked(&self.now) = Some(now);
+    }
+
+    /// Takes an object away that no call of ours removed.
+    pub fn lose(&self, key: &str) {
+        locked(&self.objects).remove(key);
     }
 
     async fn store(&self, key: &str, bytes: Bytes) -> Result<(), crate::ports::PortError> {
@@ -94,6 +110,24 @@ impl FileStore for MemoryFiles {
             self.trouble.before(Dependency::Files).await?;
             let bytes = locked(&self.objects).get(key).cloned();
             Ok(bytes.map(|bytes| futures::stream::iter([Ok(bytes)]).boxed()))
+        })
+    }
+
+    fn list<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: Option<&'a str>,
+        limit: u16,
+    ) -> PortFuture<'a, Listing> {
+        Box::pin(async move {
+            self.trouble.before(Dependency::Files).await?;
+            let (objects, modified) = (locked(&self.objects), locked(&self.modified));
+            let wanted =
+                |key: &&String| key.starts_with(prefix) && after.is_none_or(|a| key.as_str() > a);
+            let mut keys = objects.keys().filter(wanted);
+            let stored = |key: &String| StoredObject { key: key.clone(), modified: modified[key] };
+            let page = keys.by_ref().take(usize::from(limit)).map(stored).collect();
+            Ok(Listing { objects: page, more: keys.next().is_some() })
         })
     }
 
@@ -166,5 +200,5 @@ impl DocumentReader for MemoryDocuments {
 fn whole(file: &Spooled) -> Result<Vec<u8>, crate::ports::PortError> {
     let mut bytes = Vec::new();
     let read = file.open().and_then(|mut file| file.read_to_end(&mut bytes));
-    read.map(|_length| bytes).map_err(SpoolError::disk)
+    read.map(|_length| bytes).map_err(disk_error)
 }

@@ -15,6 +15,7 @@ pub struct MemoryPending {
     /// Makes them fail.
     pub trouble: Switch,
     notes: Mutex<BTreeMap<String, PendingUpload>>,
+    place: Mutex<Option<String>>,
 }
 
 impl MemoryPending {
@@ -67,6 +68,21 @@ impl PendingStore for MemoryPending {
             let last = page.last().map(|(place, _)| (*place).clone());
             let items = page.into_iter().map(|(_, pending)| pending.clone()).collect();
             Ok(Page { items, next_after: last.filter(|_| after.next().is_some()) })
+        })
+    }
+
+    fn place(&self) -> PortFuture<'_, Option<String>> {
+        Box::pin(async move {
+            self.trouble.before(Dependency::Store).await?;
+            Ok(locked(&self.place).clone())
+        })
+    }
+
+    fn keep_place<'a>(&'a self, place: Option<&'a str>) -> PortFuture<'a, ()> {
+        Box::pin(async move {
+            self.trouble.before(Dependency::Store).await?;
+            *locked(&self.place) = place.map(str::to_owned);
+            self.trouble.after(Dependency::Store).await
         })
     }
 }

@@ -140,6 +140,26 @@ impl ManualStore for MemoryRows {
         }))
     }
 
+    fn abandon<'a>(&'a self, work: &'a Work, mark_until: i64) -> PortFuture<'a, bool> {
+        Box::pin(self.step(move |tables| {
+            let key = (work.user.clone(), work.manual_id.clone());
+            if tables.manuals.contains_key(&key) {
+                return false;
+            }
+            tables.marks.insert(key, mark_until);
+            tables.work.insert(work.id.clone(), work.clone());
+            true
+        }))
+    }
+
+    fn mark_failed<'a>(&'a self, user: &'a UserId, id: &'a str) -> PortFuture<'a, ()> {
+        Box::pin(self.step(move |tables| {
+            if let Some(manual) = tables.manuals.get_mut(&(user.clone(), id.to_owned())) {
+                manual.status = ManualStatus::Failed;
+            }
+        }))
+    }
+
     fn deleted<'a>(
         &'a self,
         user: &'a UserId,
@@ -261,6 +281,11 @@ impl Tables {
 }
 
 impl MemoryRows {
+    /// Takes work away that no call of ours finished.
+    pub fn lose_work(&self, id: &str) {
+        locked(&self.tables).work.remove(id);
+    }
+
     /// The manuals for which a run is needed or going on.
     pub fn open_manuals(&self) -> BTreeSet<String> {
         locked(&self.tables).work.values().map(|work| work.manual_id.clone()).collect()

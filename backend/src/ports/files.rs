@@ -9,6 +9,7 @@ use futures::stream::BoxStream;
 use time::OffsetDateTime;
 
 use crate::domain::document::{DocumentType, NotADocument};
+use crate::domain::leftovers::StoredObject;
 use crate::ports::{PortError, PortFuture};
 use crate::spool::Spooled;
 
@@ -34,6 +35,13 @@ pub trait FileStore: Send + Sync + fmt::Debug {
     fn head<'a>(&'a self, key: &'a str) -> PortFuture<'a, Option<ObjectFacts>>;
     /// The object's bytes; none when there is no such object.
     fn fetch<'a>(&'a self, key: &'a str) -> PortFuture<'a, Option<Parts>>;
+    /// At most `limit` (1–1000) objects whose keys begin with `prefix` and come after `after`, in the order of keys.
+    fn list<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: Option<&'a str>,
+        limit: u16,
+    ) -> PortFuture<'a, Listing>;
     /// A URL that reads the object from `start` on for `valid`; no call is made.
     fn presign<'a>(
         &'a self,
@@ -50,6 +58,15 @@ pub trait FileStore: Send + Sync + fmt::Debug {
     ) -> PortFuture<'a, PresignedPut>;
     /// Whether the store answers.
     fn probe(&self) -> PortFuture<'_, ()>;
+}
+
+/// Part of a listing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// In the order of their keys.
+    pub objects: Vec<StoredObject>,
+    /// Whether more come after the last.
+    pub more: bool,
 }
 
 /// What the store says of an object.

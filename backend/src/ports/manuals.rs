@@ -37,6 +37,11 @@ pub trait ManualStore: Send + Sync + fmt::Debug {
     ) -> PortFuture<'a, Page<Manual>>;
     /// Row away, mark and work item in, the set's version up, in one step; a row that is away already is no error.
     fn delete<'a>(&'a self, work: &'a Work, mark_until: i64) -> PortFuture<'a, ()>;
+    /// Mark and work item in, in one step, unless there is a row: what was stored for this id never becomes a manual.
+    /// Whether it is so.
+    fn abandon<'a>(&'a self, work: &'a Work, mark_until: i64) -> PortFuture<'a, bool>;
+    /// The row says that the manual has failed; a row that is away already is no error.
+    fn mark_failed<'a>(&'a self, user: &'a UserId, id: &'a str) -> PortFuture<'a, ()>;
     /// Which of these manuals are marked as deleted; `now` in Unix seconds judges a mark's age, none takes any mark.
     fn deleted<'a>(
         &'a self,

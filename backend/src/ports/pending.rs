@@ -24,4 +24,8 @@ pub trait PendingStore: Send + Sync + fmt::Debug {
         limit: usize,
         after: Option<&'a str>,
     ) -> PortFuture<'a, Page<PendingUpload>>;
+    /// Where in the bucket the next sweep goes on; none at its beginning.
+    fn place(&self) -> PortFuture<'_, Option<String>>;
+    /// Notes it for whichever process sweeps next.
+    fn keep_place<'a>(&'a self, place: Option<&'a str>) -> PortFuture<'a, ()>;
 }

@@ -1,5 +1,5 @@
 //! Black-box tests of the backend: through the router with in-memory ports, through the real adapters against single
-//! replies of AWS, and of the `server` process. One binary; only `process` and the `adapters` touch a port, on loopback.
+//! replies of AWS, and of the `server` process. One binary; only `process`, `web` and the `adapters` touch a port, on loopback.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "test binary")]
 
 mod adapters;
@@ -11,6 +11,7 @@ mod cache;
 mod conformance;
 mod contract;
 mod docs;
+mod download;
 mod error_processing;
 mod failure_adapters;
 mod failures;
@@ -29,5 +30,7 @@ mod quota;
 mod rate_limit;
 mod signatures;
 mod speech_adapters;
+mod sweep;
 mod voice;
+mod web;
 mod world;

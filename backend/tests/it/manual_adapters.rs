@@ -7,8 +7,9 @@ use backend::context::RequestContext;
 use backend::domain::ingestion::{Job, JobState};
 use backend::domain::manual::{Manual, ManualStatus};
 use backend::domain::trace::TraceParent;
-use backend::ports::{Inserted, ObjectFacts, PortErrorKind, PromisedObject};
+use backend::ports::{Inserted, ObjectFacts, Parts, PortErrorKind, PromisedObject};
 use backend::spool::Spooled;
+use futures::StreamExt as _;
 use serde_json::Value;
 use time::macros::datetime;
 use wiremock::matchers::{header, method, path};
@@ -107,7 +108,12 @@ async fn a_presigned_put_binds_size_type_and_checksum() {
         sha256: "00".repeat(32),
     };
     let start = datetime!(2031-01-02 03:04:05 UTC);
-    let put = ports.files.presign_put(&promised, start, Duration::from_mins(15)).await.unwrap();
+    let context = RequestContext::new(TraceParent::fresh(), Duration::from_secs(5));
+    context.identify(&anna());
+    let put = Arc::new(context)
+        .scope(ports.files.presign_put(&promised, start, Duration::from_mins(15)))
+        .await
+        .unwrap();
     let signed = "X-Amz-SignedHeaders=content-length%3Bcontent-type%3Bhost%3Bx-amz-checksum-sha256";
     for part in ["/manuals/manuals/u/m.pdf?", "X-Amz-Expires=900", signed] {
         assert!(put.url.contains(part), "{part} in {}", put.url);
@@ -151,4 +157,30 @@ async fn an_object_is_looked_at_with_its_checksum_and_a_missing_one_is_none() {
     let parts = files.fetch("there").await.unwrap().unwrap();
     assert_eq!(Spooled::write(parts, 6).await.unwrap().size, 6);
     assert!(files.fetch("gone").await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_large_file_is_sent_from_disk_with_its_checksum_and_sent_again_when_it_must() {
+    let server = MockServer::start().await;
+    let busy = ResponseTemplate::new(503).set_body_string("<Error><Code>SlowDown</Code></Error>");
+    Mock::given(method("PUT")).respond_with(busy).up_to_n_times(1).mount(&server).await;
+    Mock::given(method("PUT"))
+        .and(path("/manuals/manuals/u/m.md"))
+        .respond_with(ResponseTemplate::new(200))
+        .mount(&server)
+        .await;
+    let bytes = vec![b'x'; 5_000_000];
+    let parts: Parts = futures::stream::iter([Ok(bytes.clone().into())]).boxed();
+    let file = Spooled::write(parts, 5_000_000).await.unwrap();
+    let put = ports(&server).await;
+    put.files.put_file("manuals/u/m.md", "text/markdown", &file).await.unwrap();
+    let sent = server.received_requests().await.unwrap();
+    assert_eq!(sent.len(), 2);
+    for request in &sent {
+        assert!(request.body == bytes, "{} bytes", request.body.len());
+        assert_eq!(request.headers["content-type"], "text/markdown");
+        let sum = hex::decode(&file.sha256).unwrap();
+        let sum = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, sum);
+        assert_eq!(request.headers["x-amz-checksum-sha256"], sum.as_str());
+    }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use backend::domain::document::{DocumentType, LARGE_BYTES_MAX, NotADocument};
 use backend::pdf_reader::PdfReader;
-use backend::ports::DocumentReader as _;
+use backend::ports::{DocumentReader as _, Parts};
 use backend::spool::Spooled;
 use bytes::Bytes;
 use futures::StreamExt as _;
@@ -240,7 +240,7 @@ async fn without_a_reader_the_answer_is_503() {
 
 /// A file on disk, as a large manual comes.
 async fn spooled(bytes: Vec<u8>) -> Spooled {
-    let parts = futures::stream::iter([Ok(Bytes::from(bytes))]).boxed();
+    let parts: Parts = futures::stream::iter([Ok(Bytes::from(bytes))]).boxed();
     Spooled::write(parts, LARGE_BYTES_MAX).await.unwrap()
 }
 

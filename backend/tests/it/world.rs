@@ -18,7 +18,7 @@ use backend::domain::signature::{Signed, sign};
 use backend::domain::user::UserId;
 use backend::http::Peer;
 use backend::memory::MemoryWorld;
-use backend::ports::{DocumentReader, PublicKey};
+use backend::ports::{DocumentReader, PublicKey, Web};
 use backend::state::{App, Ports};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -83,6 +83,11 @@ impl World {
         let router = backend::http::router(app.clone());
         let (signed, clients) = (AtomicI64::new(-100), AtomicU32::new(10_000));
         Self { app, ports, router, clock_ms: Arc::clone(&self.clock_ms), signed, clients }
+    }
+
+    /// A world whose internet is this.
+    pub(crate) fn with_web(web: Arc<dyn Web>) -> Self {
+        Self::built(&[], |ports| Ports { web, ..ports.ports() })
     }
 
     fn built(changes: &[(&str, &str)], choose: impl FnOnce(&MemoryWorld) -> Ports) -> Self {

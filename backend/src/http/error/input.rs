@@ -32,6 +32,11 @@ pub(super) fn tell_input(error: &InputError) -> Told {
             "file_too_small",
             "Files of up to 4 MB are sent with the upload itself, not by URL.",
         ),
+        InputError::Url => bad("url_invalid", "The address is not one that can be fetched from."),
+        InputError::UrlNotAllowed => bad(
+            "url_not_allowed",
+            "Manuals are fetched from public https addresses only, without port and credentials.",
+        ),
         InputError::Checksum => {
             bad("checksum_invalid", "The checksum must be a SHA-256 in 64 hexadecimal digits.")
         }

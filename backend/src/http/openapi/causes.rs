@@ -5,7 +5,7 @@ use base64::DecodeError;
 use serde::de::Error as _;
 
 use super::fails::Cause;
-use crate::app::error::{AppError, InputError};
+use crate::app::error::{AppError, InputError, NoDownload};
 use crate::auth::jwks::KeyError;
 use crate::auth::jwt::TokenError;
 use crate::auth::signature::SignatureError;
@@ -155,6 +155,22 @@ causes! {
         InputError::FileTooLarge,
         InputError::Checksum,
     ]);
+
+    /// The file at a URL, and the way to it.
+    FetchedFile => {
+        let mut errors = inputs([
+            InputError::FileName,
+            InputError::Url,
+            InputError::UrlNotAllowed,
+            InputError::EmptyFile,
+            InputError::FileTooLarge,
+            InputError::ContentType,
+            InputError::Document(NotADocument::OtherType),
+            InputError::Document(NotADocument::Unreadable { source: None }),
+        ]);
+        errors.push(ApiError::App(AppError::DownloadFailed(NoDownload::Slow)));
+        errors
+    };
 
     /// The file that was announced and written.
     WrittenFile => {

@@ -68,6 +68,16 @@ fn formatted(format: &str) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).format(Some(format))
 }
 
+pub(in crate::http) fn public_url() -> Object {
+    text("^[Hh][Tt][Tt][Pp][Ss]://[^@#]+$")
+        .format(Some(SchemaFormat::Custom("uri".to_owned())))
+        .max_length(Some(2048))
+        .description(Some(
+            "Of a public server: https on its own port, without credentials and fragment.",
+        ))
+        .build()
+}
+
 pub(in crate::http) fn sha256() -> Object {
     text("^[0-9a-f]{64}$").build()
 }
