@@ -1,13 +1,16 @@
 //! The error processor: every failure counted once, people told once in a window, nothing lost and nothing tried for ever.
 
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use backend::app::error_processing::{self, Processed, process};
+use backend::app::error_processing::{self, Message, Processed, process};
 use backend::context::Deadline;
 use backend::domain::failure::{Failure, FailureKind};
 use backend::lambda::ErrorProcessor;
 use backend::memory::Trouble;
-use backend::ports::PortErrorKind;
+use backend::memory::failures::MemoryErrors;
+use backend::ports::{Dependency, ErrorStore, Notice, PortError, PortErrorKind, PortFuture};
 use lambda_runtime::LambdaEvent;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -24,7 +27,8 @@ fn message(world: &World, kind: FailureKind) -> String {
 }
 
 async fn processed(world: &World, id: &str, body: &str) -> Processed {
-    process(&world.app, id, body, Deadline::after(Duration::from_secs(5))).await
+    let deadline = Deadline::after(Duration::from_secs(5));
+    process(&world.app, &[Message { id, body }], deadline).await[0]
 }
 
 fn counts(world: &World) -> Vec<(FailureKind, u64)> {
@@ -78,6 +82,80 @@ async fn racing_processors_tell_people_once() {
     }
     assert_eq!(counts(&world), [(FailureKind::ForeignPassages, 20)]);
     assert_eq!(world.ports.alerts.given().len(), 1);
+}
+
+/// One transaction at an item at a time, as the table has it: who meets another's is refused.
+#[derive(Debug)]
+struct OneAtATime {
+    errors: Arc<MemoryErrors>,
+    under_way: Mutex<BTreeSet<String>>,
+}
+
+impl ErrorStore for OneAtATime {
+    fn count<'a>(
+        &'a self,
+        message_id: &'a str,
+        failure: &'a Failure,
+        now: i64,
+    ) -> PortFuture<'a, ()> {
+        Box::pin(async move {
+            if !self.under_way.lock().unwrap().insert(failure.hash()) {
+                let kind = PortErrorKind::Conflict;
+                return Err(PortError::new(Dependency::Store, "TransactWriteItems", kind));
+            }
+            tokio::task::yield_now().await;
+            let counted = self.errors.count(message_id, failure, now).await;
+            self.under_way.lock().unwrap().remove(&failure.hash());
+            counted
+        })
+    }
+
+    fn claim_notice<'a>(&'a self, hash: &'a str, now: i64) -> PortFuture<'a, Notice> {
+        self.errors.claim_notice(hash, now)
+    }
+
+    fn notice_given<'a>(&'a self, hash: &'a str, now: i64) -> PortFuture<'a, ()> {
+        self.errors.notice_given(hash, now)
+    }
+}
+
+#[tokio::test]
+async fn a_burst_of_one_failure_is_done_with_when_it_is_first_delivered() {
+    let mut world = World::new();
+    let (errors, under_way) = (world.ports.errors.clone(), Mutex::default());
+    world.app.ports.errors = Arc::new(OneAtATime { errors, under_way });
+    let body = message(&world, FailureKind::AudioLeft);
+    let ids: Vec<String> = (0..20).map(|index| format!("m-{index}")).collect();
+    let messages: Vec<(&str, &str)> = ids.iter().map(|id| (id.as_str(), body.as_str())).collect();
+    // Two functions get ten each at the same moment.
+    let both = messages.chunks(10).map(async |ten| {
+        let processor = ErrorProcessor::new(world.app.clone());
+        processor.process(batch(ten)).await.unwrap().batch_item_failures.len()
+    });
+    assert_eq!(futures::future::join_all(both).await, [0, 0]);
+    assert_eq!(counts(&world), [(FailureKind::AudioLeft, 20)]);
+    assert_eq!(world.ports.alerts.given().len(), 1);
+}
+
+#[tokio::test]
+async fn a_message_waits_for_another_who_is_telling_people() {
+    let world = World::new();
+    let (now, errors) = (world.now_s(), world.ports.errors.clone());
+    let body = message(&world, FailureKind::AudioLeft);
+    let failure = Failure::parse(&body).unwrap();
+    errors.count("m-1", &failure, now).await.unwrap();
+    let claimed = errors.claim_notice(&failure.hash(), now).await.unwrap();
+    assert!(matches!(claimed, Notice::Due(_)));
+    let other_tells = async {
+        while counts(&world) != [(FailureKind::AudioLeft, 2)] {
+            tokio::task::yield_now().await;
+        }
+        tokio::task::yield_now().await;
+        errors.notice_given(&failure.hash(), now).await.unwrap();
+    };
+    let (processed, ()) = tokio::join!(processed(&world, "m-2", &body), other_tells);
+    assert_eq!(processed, Processed::Done);
+    assert!(world.ports.alerts.given().is_empty(), "the other told them");
 }
 
 #[tokio::test]
