@@ -13,6 +13,9 @@ use crate::state::App;
 /// What is kept of an invocation for handing the answer over.
 const RETURN_MARGIN: Duration = Duration::from_millis(200);
 
+/// How long an answer that is ready may be kept back by tasks: a dependency that hangs in one must not make a refusal slow.
+const TASKS_WITHIN: Duration = Duration::from_secs(2);
+
 /// An invocation that ended without an answer; Lambda tells the caller that the function failed.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum FunctionError {
@@ -37,7 +40,9 @@ pub(super) fn end_of(context: &Context) -> Deadline {
     Deadline::after(Duration::from_millis(u64::try_from(left).unwrap_or(0)))
 }
 
-/// Does the work and then waits for what it left to tasks, so that nothing is under way when the process is frozen.
+/// Does the work and then waits a moment for what it left to tasks, so that as a rule nothing is under way when the process
+/// is frozen. What is under way nevertheless goes on with the next invocation, within bounds of its own, if there is one;
+/// else a reservation heals by expiry, a recording or an object without a row is the sweep's, and a report is lost.
 pub(super) async fn whole<T>(
     app: &App,
     ends: Deadline,
@@ -45,8 +50,8 @@ pub(super) async fn whole<T>(
 ) -> Result<T, FunctionError> {
     let worked = AssertUnwindSafe(work).catch_unwind().await;
     app.tasks.close();
-    if ends.earlier_by(RETURN_MARGIN).bound(app.tasks.wait()).await.is_err() {
-        // They go on with the next invocation, if there is one, within bounds of their own; expiry heals the rest.
+    let within = ends.earlier_by(RETURN_MARGIN).remaining().min(TASKS_WITHIN);
+    if Deadline::after(within).bound(app.tasks.wait()).await.is_err() {
         tracing::warn!(message = "invocation ends with work unfinished", tasks = app.tasks.len());
     }
     app.tasks.reopen();

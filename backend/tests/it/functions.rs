@@ -292,6 +292,18 @@ async fn work_that_outlives_its_request_is_awaited_before_the_answer() {
     assert!(world.app.tasks.is_empty());
 }
 
+#[tokio::test]
+async fn an_answer_waits_only_a_moment_for_what_hangs_behind_it() {
+    let world = World::with(&[("REQUEST_DEADLINE_MS", "300")]);
+    world.ports.quota.trouble.set(Some(Trouble::Hangs));
+    let sent = Sent::new("POST", "/api/query").by(&world, ANNA).body(QUESTION);
+    // Giving back what may have been reserved goes on for ten seconds.
+    let answering = answered(&world, Function::Query, sent.event(Api::Http, false));
+    let answer = tokio::time::timeout(Duration::from_secs(6), answering).await.expect("it is out");
+    assert_eq!(answer["statusCode"], 504, "{answer}");
+    assert!(!world.app.tasks.is_empty() && !world.app.tasks.is_closed());
+}
+
 #[derive(Debug)]
 struct PanickingModel;
 
