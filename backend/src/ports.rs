@@ -135,6 +135,13 @@ impl PortError {
         Self { dependency, operation, kind, source: None }
     }
 
+    /// The same failure for another who waited for the same call; what the adapter saw stays with the first.
+    #[must_use]
+    pub fn shared(&self) -> Self {
+        let source = self.circuit_open().map(|open| (*open).into());
+        Self { source, ..Self::new(self.dependency, self.operation, self.kind) }
+    }
+
     /// Whether the call may have had an effect: a breaker that refuses a call does so before it begins.
     pub fn was_begun(&self) -> bool {
         self.circuit_open().is_none()

@@ -27,7 +27,7 @@ const REFRESH_PAUSE: Duration = Duration::from_secs(1);
 pub struct KeyCache {
     source: Arc<dyn JwksSource>,
     known: RwLock<Arc<Known>>,
-    one_refresh: Mutex<LastTry>,
+    one_refresh: Mutex<Option<LastTry>>,
 }
 
 #[derive(Default)]
@@ -36,9 +36,10 @@ struct Known {
     fetched: Option<Moment>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct LastTry {
-    at: Option<Moment>,
+    ended: Moment,
+    failure: Option<PortError>,
 }
 
 /// Why there is no key.
@@ -56,7 +57,7 @@ impl KeyCache {
     /// An empty cache; the first token fetches the keys.
     pub fn new(source: Arc<dyn JwksSource>) -> Self {
         let known = RwLock::new(Arc::new(Known::default()));
-        Self { source, known, one_refresh: Mutex::new(LastTry::default()) }
+        Self { source, known, one_refresh: Mutex::new(None) }
     }
 
     /// Whether tokens can be judged by keys that are known already.
@@ -75,22 +76,16 @@ impl KeyCache {
         context::dependency(self.key_after_refresh(kid)).await
     }
 
-    /// Whoever comes while a refresh is under way waits for it and takes what it brought.
+    /// Whoever comes while a refresh is under way waits for it and takes what it brought, its failure too: the pause begins
+    /// when it has ended.
     async fn key_after_refresh(&self, kid: &str) -> Result<Arc<DecodingKey>, KeyError> {
         let mut last = self.one_refresh.lock().await;
-        let paused = last.at.is_some_and(|at| at.age() < REFRESH_PAUSE);
-        let mut failure = None;
+        let paused = last.as_ref().is_some_and(|last| last.ended.age() < REFRESH_PAUSE);
         if !(paused || self.has_fresh(kid)) {
-            last.at = Some(Moment::now());
-            match self.source.fetch().await {
-                Ok(keys) => self.replace(keys),
-                Err(error) => {
-                    let cause = crate::logging::chain(&error);
-                    tracing::warn!(message = "keys of the user pool not refreshed", cause);
-                    failure = Some(error);
-                }
-            }
+            let failure = self.refresh().await.err();
+            *last = Some(LastTry { ended: Moment::now(), failure });
         }
+        let failure = last.as_ref().and_then(|last| last.failure.as_ref()).map(PortError::shared);
         let known = self.known();
         let usable = known.age().is_some_and(|age| age < USABLE_FOR);
         let fresh = known.age().is_some_and(|age| age < FRESH_FOR);
@@ -99,6 +94,15 @@ impl KeyCache {
             None if failure.is_none() && fresh => Err(KeyError::Unknown),
             None => Err(KeyError::Unavailable(failure)),
         }
+    }
+
+    async fn refresh(&self) -> Result<(), PortError> {
+        let fetched = self.source.fetch().await.inspect_err(|error| {
+            let cause = crate::logging::chain(error);
+            tracing::warn!(message = "keys of the user pool not refreshed", cause);
+        });
+        self.replace(fetched?);
+        Ok(())
     }
 
     fn has_fresh(&self, kid: &str) -> bool {
@@ -130,5 +134,41 @@ impl Known {
 impl fmt::Debug for Known {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Known").field("keys", &self.keys.keys()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use futures::future::join_all;
+
+    use super::*;
+    use crate::clock;
+    use crate::ports::{Dependency, PortErrorKind, PortFuture};
+
+    /// Fails, and takes longer for it than the pause between two refreshes.
+    #[derive(Debug, Default)]
+    struct SlowToFail(AtomicU32);
+
+    impl JwksSource for SlowToFail {
+        fn fetch(&self) -> PortFuture<'_, Vec<PublicKey>> {
+            Box::pin(async {
+                self.0.fetch_add(1, Ordering::SeqCst);
+                clock::pause(REFRESH_PAUSE + Duration::from_millis(100)).await;
+                let kind = PortErrorKind::Unavailable;
+                Err(PortError::new(Dependency::Identity, "GetKeys", kind))
+            })
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_waited_for_a_refresh_takes_its_failure() {
+        let source = Arc::new(SlowToFail::default());
+        let keys = KeyCache::new(Arc::clone(&source) as Arc<dyn JwksSource>);
+        for outcome in join_all((0..4).map(|_| keys.key("kid"))).await {
+            assert!(matches!(outcome, Err(KeyError::Unavailable(Some(_)))), "{:?}", outcome.err());
+        }
+        assert_eq!(source.0.load(Ordering::SeqCst), 1);
     }
 }
