@@ -85,8 +85,6 @@ pub struct Config {
     pub cors_origins: Vec<String>,
     /// `CACHE_TTL_S`; 0 means no cache.
     pub cache_ttl: Duration,
-    /// `REDIS_URL`
-    pub redis_url: Option<Url>,
     /// `TEST_CLOCK_FILE`, `TEST_EGRESS`: only with `STAGE=local`.
     pub test_hooks: TestHooks,
     /// `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL` is set: buckets are then named in the path.
@@ -189,6 +187,8 @@ impl Config {
         let jwks_url = read.optional("JWKS_URL", JWKS_EXPECTED, parse_jwks_url);
         let jwks_url = jwks_url.or_else(|| default_jwks_url(&region, &user_pool_id));
         let test_hooks = test_hooks(&mut read, stage);
+        // Reserved: the cache is each process's own. Whoever sets it would rely on a cache that is not there.
+        read.refuse_if_set("REDIS_URL", "nothing, since a shared cache is not supported yet");
         let config = Self {
             stage: stage.unwrap_or(Stage::Production),
             region,
@@ -230,7 +230,6 @@ impl Config {
             )),
             cors_origins: read.list("CORS_ORIGINS", ORIGINS_EXPECTED, parse_origin),
             cache_ttl: Duration::from_secs(read.number("CACHE_TTL_S", 0..=86_400, 1800)),
-            redis_url: read.optional("REDIS_URL", "a redis:// or rediss:// URL", parse_redis_url),
             test_hooks,
             s3_path_style: read.is_set("AWS_ENDPOINT_URL_S3") || read.is_set("AWS_ENDPOINT_URL"),
             log_filter: read.optional("LOG_LEVEL", "a filter such as info", own),
@@ -340,10 +339,6 @@ fn parse_language(text: &str) -> Option<String> {
         (2..=3).contains(&language.len()) && language.bytes().all(|b| b.is_ascii_lowercase());
     let upper = country.len() == 2 && country.bytes().all(|b| b.is_ascii_uppercase());
     (lower && upper).then(|| text.to_owned())
-}
-
-fn parse_redis_url(text: &str) -> Option<Url> {
-    Url::parse(text).ok().filter(|url| matches!(url.scheme(), "redis" | "rediss"))
 }
 
 fn parse_arn(text: &str) -> Option<String> {

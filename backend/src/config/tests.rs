@@ -47,6 +47,16 @@ fn defaults_are_those_of_the_contract() {
 }
 
 #[test]
+fn a_shared_cache_is_refused_and_its_password_not_shown() {
+    for url in ["rediss://user:hunter2@cache.example.com", "redis//:hunter2@cache"] {
+        let problems = with(&[("REDIS_URL", url)]).unwrap_err();
+        let expected =
+            "REDIS_URL: expected nothing, since a shared cache is not supported yet, but it is set";
+        assert_eq!(problems, [expected]);
+    }
+}
+
+#[test]
 fn all_problems_are_reported_at_once() {
     let problems = with(&[
         ("STAGE", "test"),
