@@ -28,6 +28,9 @@ const WRITES_AT_ONCE: usize = 4;
 /// A round of the task may take this long.
 const ROUND_WITHIN: Duration = Duration::from_secs(20);
 
+/// A request's own round may take this long: what the request was for is done, and the task goes on with the index.
+const PUSH_WITHIN: Duration = Duration::from_secs(3);
+
 /// The task looks again after this while there is work; the wait doubles up to [`BUSY_PAUSE_MAX`].
 const BUSY_PAUSE_MIN: Duration = Duration::from_millis(100);
 
@@ -76,6 +79,7 @@ impl Indexing {
     /// One round for a request that has just left work or asks about it. It never fails the request: the work is
     /// durable, and the task goes on. If a round is under way already, the task does one more.
     pub async fn push(self: Arc<Self>, deadline: Deadline) {
+        let deadline = Deadline::after(deadline.remaining().min(PUSH_WITHIN));
         if let Ok(_only) = self.one_round.try_lock() {
             match deadline.bound(self.round(deadline)).await {
                 Ok(Ok(_round)) => {}

@@ -274,6 +274,15 @@ async fn uploads_during_a_run_wait_for_one_further_run() {
 }
 
 #[tokio::test]
+async fn an_upload_does_not_wait_for_an_index_that_hangs() {
+    let world = World::new();
+    world.ports.indexer.trouble.set(Some(Trouble::Hangs));
+    let uploading = world.upload(ANNA, "1.md", "# x");
+    let bounded = tokio::time::timeout(std::time::Duration::from_secs(10), uploading).await;
+    assert_eq!(bounded.expect("long before its deadline").status.as_u16(), 201);
+}
+
+#[tokio::test]
 async fn a_run_that_cannot_start_is_started_by_the_task() {
     let world = World::new();
     world.ports.indexer.trouble.set(Some(Trouble::Fails(PortErrorKind::Unavailable)));
