@@ -8,11 +8,10 @@ use crate::clock;
 use crate::context::Deadline;
 use crate::ports::{PortError, PortErrorKind};
 
-/// How often a conflict is tried again.
-const AGAIN_MAX: u32 = 3;
-
-/// The wait before the first further try, at most; it doubles.
-const PAUSE_MAX: Duration = Duration::from_millis(20);
+/// The waits before the further tries, at most. They are drawn from nothing up to these and grow fast, so that the losers
+/// of a crowd at one item spread over several times what its transactions take one after the other.
+const PAUSES_MAX: [Duration; 3] =
+    [Duration::from_millis(50), Duration::from_millis(150), Duration::from_millis(400)];
 
 /// Calls `step` until it meets no conflict, at most three times more, within the deadline.
 pub async fn resolve<T, F, Fut>(deadline: Deadline, step: F) -> AppResult<T>
@@ -21,19 +20,22 @@ where
     Fut: Future<Output = Result<T, PortError>>,
 {
     let tries = async {
-        let mut again = 0;
-        loop {
+        for longest in PAUSES_MAX {
             match step().await {
-                Err(error) if error.kind == PortErrorKind::Conflict && again < AGAIN_MAX => {
-                    let pause = PAUSE_MAX * 2_u32.pow(again);
-                    clock::pause(pause.mul_f64(rand::random::<f64>())).await;
-                    again += 1;
+                Err(error) if error.kind == PortErrorKind::Conflict => {
+                    clock::pause(drawn(longest, rand::random())).await;
                 }
                 outcome => return outcome,
             }
         }
+        step().await
     };
     deadline.bound(tries).await.map_err(AppError::Deadline)?.map_err(AppError::Port)
+}
+
+/// The whole of the longest wait is used: `share` is from 0 to 1.
+fn drawn(longest: Duration, share: f64) -> Duration {
+    longest.mul_f64(share)
 }
 
 #[cfg(test)]
@@ -61,5 +63,13 @@ mod tests {
         assert_eq!(tries(3, PortErrorKind::Conflict).await, (true, 4));
         assert_eq!(tries(9, PortErrorKind::Conflict).await, (false, 4));
         assert_eq!(tries(1, PortErrorKind::Throttled).await, (false, 1));
+    }
+
+    #[test]
+    fn the_pauses_of_a_crowd_spread_over_hundreds_of_milliseconds() {
+        let last = PAUSES_MAX.last().copied().unwrap();
+        let late = |share: f64| drawn(last, share) > Duration::from_millis(200);
+        assert!(late(0.51) && !late(0.49));
+        assert_eq!(drawn(last, 0.0), Duration::ZERO);
     }
 }
