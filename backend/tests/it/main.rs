@@ -31,6 +31,7 @@ mod rate_limit;
 mod signatures;
 mod speech_adapters;
 mod sweep;
+mod template;
 mod voice;
 mod web;
 mod world;
