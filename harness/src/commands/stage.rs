@@ -8,6 +8,7 @@ mod launch_error;
 mod paste;
 mod process;
 mod runtime_args;
+mod tour;
 mod up;
 
 use std::collections::BTreeMap;

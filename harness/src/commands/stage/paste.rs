@@ -15,7 +15,7 @@ use verdict::domain::stage::SecretRef;
 use verdict::domain::stage::StageDescription;
 
 const UPLOAD: &str = "/api/manuals/upload";
-const QUESTION: &str = "How fast is the WAN port of the router?";
+pub(super) const QUESTION: &str = "How fast is the WAN port of the router?";
 const NOTE: &[u8] = b"# Kettle\n\nThe kettle holds 1.7 litres and switches itself off.\n";
 
 /// The whole text. Tokens are short-lived, and the signature of the upload is good for 5 min and one call.

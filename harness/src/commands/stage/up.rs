@@ -13,6 +13,7 @@ use verdict::domain::lambda::LambdaOptions;
 use super::RuntimeArgs;
 use super::paste;
 use super::start_failure;
+use super::tour;
 use crate::adapters::embedded_stage::clock;
 use crate::adapters::lifeline::Lifeline;
 use crate::adapters::provision;
@@ -85,6 +86,10 @@ pub(super) async fn run(args: UpArgs, ctx: &Context) -> Result<Exit, CommandErro
     let outcome = match sessions {
         Ok(sessions) => {
             print(&args, &stage, &sessions, ready_ms);
+            if !args.json {
+                show_tour(&stage, &sessions, &ctx.root);
+                out(&format!("ready in {ready_ms} ms; Ctrl-C stops it"));
+            }
             wait(&mut foreground, stage.events()).await
         }
         Err(source) => Err(CommandError::environment("cannot sign the stage's users in", source)),
@@ -191,7 +196,23 @@ fn print(args: &UpArgs, stage: &StageProcess, sessions: &BTreeMap<String, Sessio
         out(&line);
     }
     out(&format!("stage file: {}", stage.stage_file().display()));
-    out(&format!("ready in {ready_ms} ms; Ctrl-C stops it"));
+}
+
+/// Every route, one call each: as lines to read, and as a script to run.
+fn show_tour(stage: &StageProcess, sessions: &BTreeMap<String, Session>, root: &Path) {
+    let Some(session) = sessions.values().next() else { return };
+    let Some(folder) = stage.stage_file().parent() else { return };
+    match tour::write(stage.description(), session, paste::QUESTION, (folder, root)) {
+        Ok(Some(script)) => {
+            out(&format!("every route, one call each: bash {}", script.display()));
+            for call in tour::calls() {
+                out(&call);
+            }
+            out("");
+        }
+        Ok(None) => out("the stage keeps its signing key elsewhere: no calls that are signed"),
+        Err(error) => note(&format!("no script of all routes: {error}")),
+    }
 }
 
 #[cfg(test)]
