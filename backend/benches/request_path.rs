@@ -1,5 +1,5 @@
-//! What every request pays before anything is asked of AWS: checking a token, checking a signature, reading and writing
-//! JSON.
+//! What a request pays by itself, whatever is asked of AWS: checking a token, checking a signature, merging what was
+//! retrieved into a message and back into sources, reading and writing JSON.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair};
 use backend::auth::jwks::KeyCache;
 use backend::auth::jwt::{Expected, verify};
 use backend::domain::cost::JsonDecimal;
+use backend::domain::prompt::{Passage, cite, message};
 use backend::domain::signature::{Signed, matches, sign};
 use backend::memory::MemoryWorld;
 use backend::ports::PublicKey;
@@ -83,5 +84,27 @@ fn answer_json(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, token, signature, answer_json);
+/// Twenty passages, as many as may be retrieved, and an answer that cites half of them.
+fn retrieval(criterion: &mut Criterion) {
+    let passages: Vec<Passage> = (1..=20)
+        .map(|n| Passage {
+            user_id: "user".to_owned(),
+            manual_id: format!("manual-{n}"),
+            manual_name: format!("manual-{n}.pdf"),
+            page: Some(n),
+            text: "Hold the button for ten seconds until the lamp is green. ".repeat(20),
+            score: 0.5,
+        })
+        .collect();
+    criterion.bench_function("merge 20 passages into a message", |bencher| {
+        bencher.iter(|| message(black_box(&passages), "How do I reset the router?"));
+    });
+    let numbers = [2, 4, 6, 8, 10, 12, 14, 16, 18, 20];
+    let answer = numbers.map(|n| format!("Hold the button for ten seconds. [{n}]")).join(" ");
+    criterion.bench_function("merge 10 citations into sources", |bencher| {
+        bencher.iter(|| cite(black_box(&answer), black_box(&passages)));
+    });
+}
+
+criterion_group!(benches, token, signature, retrieval, answer_json);
 criterion_main!(benches);
