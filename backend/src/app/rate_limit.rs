@@ -40,12 +40,15 @@ impl RateLimiter {
         let by = uuid::Uuid::new_v4().simple().to_string();
         for _try in 0..TRIES_MAX {
             let now_ms = self.clock.unix_ms();
-            let slot = self.mark(&seen, now_ms).map_err(refused)?;
+            let marked = self.mark(&seen, now_ms).map_err(refused)?;
+            let slot = marked.slot;
             let request = self.request(&subject, slot, &by, now_ms);
             if self.store.take(request).await.map_err(AppError::Port)? {
+                marked.taken();
                 return Ok(());
             }
             let stored = self.store.taken(&subject).await.map_err(AppError::Port)?;
+            marked.taken();
             locked(&seen).learn(slot, &stored);
             // The adapter repeats a step whose reply was lost, and then meets itself.
             if stored.iter().any(|taken| taken.slot == slot && taken.by == by) {
@@ -55,13 +58,13 @@ impl RateLimiter {
         Err(refused(AllTaken { wait_s: 1 }))
     }
 
-    fn mark(&self, seen: &Mutex<SeenSlots>, now_ms: i64) -> Result<u32, AllTaken> {
-        let mut seen = locked(seen);
-        let marked = seen.mark_free_one(self.limit, now_ms, rand::random());
+    fn mark<'a>(&self, seen: &'a Mutex<SeenSlots>, now_ms: i64) -> Result<Marked<'a>, AllTaken> {
+        let mut slots = locked(seen);
+        let marked = slots.mark_free_one(self.limit, now_ms, rand::random());
         if marked.is_err() && defects::is_on(Defect::LimiterCountsRefused) {
-            seen.prolong(now_ms);
+            slots.prolong(now_ms);
         }
-        marked
+        Ok(Marked { seen, slot: marked?, at_ms: Some(now_ms) })
     }
 
     fn request<'a>(
@@ -80,6 +83,30 @@ impl RateLimiter {
             free_until_ms: self.limit.free_until_ms(now_ms),
             plausible_until_ms: self.limit.plausible_until_ms(now_ms),
             expires_at: free_again_ms / 1000 + 1,
+        }
+    }
+}
+
+/// A slot that was marked before the store was asked, so that no other call of this process asks for it meanwhile. If
+/// the store does not answer, or nobody waits for it any more, the mark goes: a store that is out must not leave slots
+/// that look taken, and a slot that was taken after all is found out by asking.
+struct Marked<'a> {
+    seen: &'a Mutex<SeenSlots>,
+    slot: u32,
+    at_ms: Option<i64>,
+}
+
+impl Marked<'_> {
+    /// The store has answered.
+    fn taken(mut self) {
+        self.at_ms = None;
+    }
+}
+
+impl Drop for Marked<'_> {
+    fn drop(&mut self) {
+        if let Some(at_ms) = self.at_ms {
+            locked(self.seen).unmark(self.slot, at_ms);
         }
     }
 }

@@ -132,6 +132,13 @@ impl SeenSlots {
         Ok(slot)
     }
 
+    /// Takes a mark back; one that was made later stays.
+    pub fn unmark(&mut self, slot: u32, at_ms: i64) {
+        if self.0.get(&slot) == Some(&at_ms) {
+            self.0.remove(&slot);
+        }
+    }
+
     /// The slot that was marked turned out to be another's: takes over what is stored.
     pub fn learn(&mut self, marked: u32, stored: &[TakenSlot]) {
         self.0.remove(&marked);

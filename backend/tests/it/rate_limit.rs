@@ -111,6 +111,28 @@ async fn a_store_that_cannot_be_read_is_a_closed_door() {
 }
 
 #[tokio::test]
+async fn a_store_that_was_out_leaves_no_slot_that_looks_taken() {
+    let limit = RateLimit { requests: 3, window: Duration::from_mins(1) };
+    let store = Arc::new(MemoryRateLimit::default());
+    let limiter = RateLimiter::new(store.clone(), Clock::System, limit);
+    store.trouble.set(Some(Trouble::Fails(PortErrorKind::Unavailable)));
+    for _ in 0..6 {
+        let refused = limiter.admit(anna()).await.unwrap_err();
+        assert!(matches!(refused, AppError::Port(_)), "{refused}");
+    }
+    store.trouble.set(Some(Trouble::Hangs));
+    for _ in 0..6 {
+        let call = limiter.admit(anna());
+        assert!(tokio::time::timeout(Duration::from_millis(1), call).await.is_err());
+    }
+    store.trouble.set(None);
+    for _ in 0..3 {
+        limiter.admit(anna()).await.unwrap();
+    }
+    assert!(matches!(limiter.admit(anna()).await, Err(AppError::RateLimited { .. })));
+}
+
+#[tokio::test]
 async fn a_call_costs_one_step_in_the_store_and_a_refused_one_none() {
     let limit = RateLimit { requests: 50, window: Duration::from_mins(1) };
     let store = Arc::new(MemoryRateLimit::default());
