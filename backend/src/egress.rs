@@ -177,12 +177,12 @@ impl Fetcher {
         if self.egress.as_ref().is_some_and(|egress| !egress.allows(url)) {
             return Err(FetchError::NotPinned);
         }
-        let mut answer = self.client.get(url.clone()).send().await.map_err(FetchError::Http)?;
+        let mut answer = self.client.get(url.clone()).send().await.map_err(without_url)?;
         if answer.status() != reqwest::StatusCode::OK {
             return Err(FetchError::Status(answer.status().as_u16()));
         }
         let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(FetchError::Http)? {
+        while let Some(chunk) = answer.chunk().await.map_err(without_url)? {
             if body.len() + chunk.len() > bytes_max {
                 return Err(FetchError::TooLong(bytes_max));
             }
@@ -190,6 +190,11 @@ impl Fetcher {
         }
         Ok(body)
     }
+}
+
+/// A URL may be a secret (a presigned one is), and errors are logged.
+fn without_url(error: reqwest::Error) -> FetchError {
+    FetchError::Http(error.without_url())
 }
 
 #[derive(Debug)]

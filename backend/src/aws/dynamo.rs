@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use rust_decimal::Decimal;
 use sha2::{Digest as _, Sha256};
 
-use crate::aws::error::{other, port_error};
+use crate::aws::error::{judged, other, port_error};
 use crate::context::dependency;
 use crate::ports::{Dependency, PortError, PortErrorKind};
 
@@ -334,7 +334,7 @@ fn decide(error: SdkError<TransactWriteItemsError, HttpResponse>) -> Result<Tran
     } else {
         PortErrorKind::Unavailable
     };
-    Err(other(Dependency::Store, "TransactWriteItems", kind, error))
+    Err(judged(Dependency::Store, "TransactWriteItems", kind, &error))
 }
 
 fn is_refused<E: aws_smithy_types::error::metadata::ProvideErrorMetadata>(

@@ -1,4 +1,6 @@
-//! Where the SDK's errors end: each becomes a `PortError` that says why in our words and keeps the cause for the log.
+//! Where the SDK's errors end: each becomes a `PortError` that says why in our words. Kept for the log are the kind of
+//! failure, status, the service's code and its request id; its message is not, for services repeat in it what they were
+//! sent (a question, a key) and name resources.
 
 use std::error::Error;
 
@@ -15,22 +17,30 @@ const THROTTLED: &[&str] = &[
     "RequestLimitExceeded",
     "RequestThrottled",
     "RequestThrottledException",
-    "ServiceQuotaExceededException",
     "SlowDown",
     "Throttling",
     "ThrottlingException",
     "TooManyRequestsException",
 ];
 
-/// Codes of another writer at the same items.
-const CONFLICT: &[&str] = &[
-    "OperationAborted",
-    "ReplicatedWriteConflictException",
-    "TransactionConflictException",
-    "TransactionInProgressException",
-];
+/// Codes of another writer at the same items; not those that the SDK itself tries again, for tries are never nested.
+const CONFLICT: &[&str] = &["OperationAborted", "TransactionConflictException"];
+
+/// Codes of an answer that is no outage: what we refer to is not there.
+const MISSING: &[&str] = &["NoSuchKey", "NotFound"];
+
+/// What the log says of a failed call.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}, status {status:?}, code {code:?}, id {request_id:?}")]
+struct SdkFailure {
+    what: &'static str,
+    status: Option<u16>,
+    code: Option<String>,
+    request_id: Option<String>,
+}
 
 /// A failed call in our words.
+#[expect(clippy::needless_pass_by_value, reason = "the SDK's error ends here")]
 pub(super) fn port_error<E>(
     dependency: Dependency,
     operation: &'static str,
@@ -39,8 +49,38 @@ pub(super) fn port_error<E>(
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
-    let kind = kind(&error);
-    PortError { dependency, operation, kind, source: Some(Box::new(error)) }
+    judged(dependency, operation, kind(&error), &error)
+}
+
+/// A failed call of which the caller has judged what it means.
+pub(super) fn judged<E: ProvideErrorMetadata>(
+    dependency: Dependency,
+    operation: &'static str,
+    kind: PortErrorKind,
+    error: &SdkError<E, HttpResponse>,
+) -> PortError {
+    PortError { dependency, operation, kind, source: Some(Box::new(failure(error))) }
+}
+
+fn failure<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> SdkFailure {
+    let what = match error {
+        SdkError::ServiceError(_) => "the service refused",
+        SdkError::ResponseError(_) => "the reply cannot be read",
+        SdkError::ConstructionFailure(_) => "the call cannot be built",
+        SdkError::TimeoutError(_) => "no reply in time",
+        SdkError::DispatchFailure(failed) if failed.is_timeout() => "no connection in time",
+        SdkError::DispatchFailure(failed) if failed.is_io() => "the connection failed",
+        SdkError::DispatchFailure(_) => "nothing was sent",
+        _ => "another failure",
+    };
+    let raw = error.raw_response();
+    let id = |name| raw.and_then(|raw| raw.headers().get(name)).map(str::to_owned);
+    SdkFailure {
+        what,
+        status: raw.map(|raw| raw.status().as_u16()),
+        code: code(error).map(str::to_owned),
+        request_id: id("x-amzn-requestid").or_else(|| id("x-amz-request-id")),
+    }
 }
 
 /// A failed call outside the SDK's operations.
@@ -64,6 +104,7 @@ fn kind<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> PortError
         SdkError::ServiceError(failed) => match failed.err().code() {
             Some(code) if throttled(code) => PortErrorKind::Throttled,
             Some(code) if CONFLICT.contains(&code) => PortErrorKind::Conflict,
+            Some(code) if MISSING.contains(&code) => PortErrorKind::Corrupt,
             _ if failed.raw().status().as_u16() == 429 => PortErrorKind::Throttled,
             _ => PortErrorKind::Unavailable,
         },

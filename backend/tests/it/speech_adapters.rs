@@ -132,5 +132,5 @@ async fn an_object_is_read_up_to_a_bound() {
     let over = audio.get("audio/u/r-1.json", 999).await.unwrap_err();
     assert_eq!((over.dependency, over.kind), (Dependency::Files, PortErrorKind::Corrupt));
     let missing = audio.get("audio/u/other.json", 999).await.unwrap_err();
-    assert_eq!(missing.kind, PortErrorKind::Unavailable);
+    assert_eq!(missing.kind, PortErrorKind::Corrupt);
 }

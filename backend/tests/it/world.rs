@@ -90,7 +90,10 @@ impl World {
         Self::built(&[], |ports| Ports { web, ..ports.ports() })
     }
 
-    fn built(changes: &[(&str, &str)], choose: impl FnOnce(&MemoryWorld) -> Ports) -> Self {
+    pub(crate) fn built(
+        changes: &[(&str, &str)],
+        choose: impl FnOnce(&MemoryWorld) -> Ports,
+    ) -> Self {
         let config = Config::from_environment(&environment(changes)).unwrap();
         let clock_ms = Arc::new(AtomicI64::new(NOON_S * 1000));
         let ports = MemoryWorld::default();
