@@ -155,6 +155,23 @@ async fn a_killed_guard_leaves_no_stopped_program() {
     guarded.stop().await;
 }
 
+/// What is killed needs not be continued first, and its children go with it: what a function's time-out does.
+#[tokio::test]
+async fn a_stopped_program_is_killed_at_once_with_its_children() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = script(folder.path(), "trap '' TERM; echo deaf; sleep 1000 & wait; sleep 1000");
+    let _turn = turn();
+    let mut guarded = guarded(folder.path(), program).await;
+    deaf(folder.path()).await;
+    guarded.suspend();
+    state(guarded.pid(), 'T').await;
+    guarded.kill();
+    let exit = timeout(ORPHAN, guarded.exited()).await.expect("an end in time");
+    assert_eq!((exit.signal, exit.asked), (Some(Signal::SIGKILL as i32), false));
+    nothing_left(folder.path()).await;
+    guarded.stop().await;
+}
+
 /// Waits until process `pid` is in `wanted`, a state of /proc/PID/stat.
 async fn state(pid: u32, wanted: char) {
     let seen = poll::until(Pace::quick(PATIENCE), ' ', async || {
