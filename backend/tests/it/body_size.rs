@@ -61,13 +61,18 @@ fn trickling() -> Body {
 
 #[tokio::test]
 async fn a_body_that_never_ends_is_given_up_at_the_deadline() {
-    let world = World::with(&[("REQUEST_DEADLINE_MS", "300")]);
+    const PAGE: &str = "https://app.example.com";
+    let world = World::with(&[("REQUEST_DEADLINE_MS", "300"), ("CORS_ORIGINS", PAGE)]);
     for path in ["/api/query", "/api/manuals/upload"] {
         for body in [stalled(), trickling()] {
-            let signed = world.signed_request(ANNA, Method::POST, path, b"{}".to_vec());
+            let mut signed = world.signed_request(ANNA, Method::POST, path, b"{}".to_vec());
+            signed.headers_mut().insert("origin", http::HeaderValue::from_static(PAGE));
             let answer = world.send(request(signed.headers(), path, body)).await;
             let seen = (answer.status.as_u16(), answer.code());
             assert_eq!(seen, (504, "deadline_exceeded".to_owned()), "{path}");
+            // A page may read why, too.
+            assert_eq!(answer.header("access-control-allow-origin"), PAGE);
+            assert_eq!(answer.header("vary"), "origin");
         }
     }
     assert_eq!(world.figures(ANNA), (0, 0, 0, 0));
