@@ -33,7 +33,7 @@ pub(super) fn write(
     (run_dir, root): (&Path, &Path),
 ) -> io::Result<Option<PathBuf>> {
     let SecretRef::Throwaway(key) = &stage.hmac_key else { return Ok(None) };
-    let voice = root.join(VOICE).join("question-1.wav");
+    let voice = root.join(VOICE).join("router-01.wav");
     let head = [
         ("BASE", stage.base_url.clone()),
         ("TOKEN", session.access_token.expose().to_owned()),
