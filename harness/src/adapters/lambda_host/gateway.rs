@@ -157,7 +157,7 @@ impl Gateway {
             Unread::TooLarge => Refusal::TooLarge,
             Unread::Broken => Refusal::Broken,
         })?;
-        let function = Function::of_request(head.method.as_str(), head.uri.path());
+        let function = Function::of_path(head.uri.path());
         let event = match self.settings.version {
             GatewayVersion::V1 => event::v1(taken, &head, &body),
             GatewayVersion::V2 => event::v2(taken, &head, &body),
