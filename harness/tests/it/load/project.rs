@@ -81,7 +81,9 @@ impl Project {
         let stage = format!(
             "name = \"steady\"\nmodel = \"open\"\nduration_ms = {duration_ms}\nrate_per_s = 20\narrivals = \"uniform\"\n"
         );
-        project.write_profile("mine", &format!("{HEADER}\n[mix]\n{mix}\n[[stages]]\n{stage}"));
+        // As many users as keep to the rate limit of the stage, however long the load.
+        let header = HEADER.replace("users = 4", "users = 12");
+        project.write_profile("mine", &format!("{header}\n[mix]\n{mix}\n[[stages]]\n{stage}"));
         project
     }
 
