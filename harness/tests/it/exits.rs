@@ -71,7 +71,7 @@ async fn a_profile_that_breaks_a_quota_is_refused_with_the_number_of_users() {
     let text = std::fs::read_to_string(
         Project::with_load("query = 1\n", 12_000).path().join("scenarios/load/mine.toml"),
     );
-    project.write_profile("mine", &text.unwrap());
+    project.write_profile("mine", &text.unwrap().replace("users = 12", "users = 4"));
     let ended = refused(&project, &["load", "--profile", "mine"]).await;
     ended.expect(2).said("asks 240 questions of 4 users").said("it needs at least 5 users");
     assert!(!ended.stderr.contains("stage ready"), "{}", ended.stderr);
