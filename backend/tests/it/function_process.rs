@@ -2,7 +2,7 @@
 //! invocations, the process standing still in between, and the reading of PDFs.
 
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc};
 use tokio::task::JoinSet;
 
-use crate::world::environment;
+use crate::world::command_of;
 
 const PROGRAMS: [(&str, &str); 7] = [
     ("query", env!("CARGO_BIN_EXE_query")),
@@ -35,20 +35,6 @@ const PROGRAMS: [(&str, &str); 7] = [
 
 /// Every wait of these tests.
 const WITHIN: Duration = Duration::from_secs(30);
-
-fn command(program: &str, changes: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(program);
-    command
-        .env_clear()
-        .envs(environment(changes))
-        .env("AWS_ACCESS_KEY_ID", "test")
-        .env("AWS_SECRET_ACCESS_KEY", "test")
-        .env("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
-}
 
 fn on_lambda(api: &RuntimeApi) -> [(&'static str, String); 4] {
     [
@@ -71,7 +57,7 @@ impl Drop for Running {
 
 impl Running {
     fn start(program: &str, api: &RuntimeApi, changes: &[(&str, &str)]) -> Self {
-        Self(command(program, changes).envs(on_lambda(api)).spawn().unwrap())
+        Self(command_of(program, changes).envs(on_lambda(api)).spawn().unwrap())
     }
 
     fn signal(&self, name: &str) {
@@ -213,7 +199,7 @@ async fn after_standing_still_it_looks_at_the_time_again() {
 fn a_configuration_that_cannot_be_used_ends_every_function_with_2_and_every_problem() {
     for (name, program) in PROGRAMS {
         let changes = [("DAILY_QUOTA", "many"), ("USAGE_TABLE", "")];
-        let ended = command(program, &changes).output().unwrap();
+        let ended = command_of(program, &changes).output().unwrap();
         assert_eq!(ended.status.code(), Some(2), "{name}");
         let text = String::from_utf8(ended.stderr).unwrap();
         for part in [
@@ -231,7 +217,7 @@ fn a_configuration_that_cannot_be_used_ends_every_function_with_2_and_every_prob
 
 #[test]
 fn without_a_runtime_api_a_function_ends_with_1_and_a_sentence() {
-    let mut health = command(env!("CARGO_BIN_EXE_health"), &[]);
+    let mut health = command_of(env!("CARGO_BIN_EXE_health"), &[]);
     let gone = [("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9"), ("AWS_LAMBDA_FUNCTION_NAME", "f")];
     let more = [("AWS_LAMBDA_FUNCTION_VERSION", "1"), ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")];
     let mut running = Running(health.envs(gone).envs(more).spawn().unwrap());

@@ -2,27 +2,17 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::world::environment;
+use crate::world::command_of;
 
 const SERVER: &str = env!("CARGO_BIN_EXE_server");
 
 fn command(changes: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(SERVER);
-    command
-        .env_clear()
-        .envs(environment(changes))
-        .env("AWS_ACCESS_KEY_ID", "test")
-        .env("AWS_SECRET_ACCESS_KEY", "test")
-        .env("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
+    command_of(SERVER, changes)
 }
 
 /// Ends the server with the test, however that ends.
@@ -65,9 +55,9 @@ fn the_defect_build_says_what_it_is_and_refuses_unknown_names() {
     let mut defects = Command::new(env!("CARGO_BIN_EXE_server-defects"));
     defects
         .env_clear()
-        .envs(environment(&[("BIND_ADDRESS", "127.0.0.1:0")]))
+        .envs(crate::world::environment(&[("BIND_ADDRESS", "127.0.0.1:0")]))
         .env("MANUEL_DEFECTS", "error-leaks-arn, hmac-skipped-when-missing")
-        .stdout(Stdio::piped());
+        .stdout(std::process::Stdio::piped());
     let mut running = Running(defects.spawn().unwrap());
     let mut log = BufReader::new(running.0.stdout.take().unwrap());
     let mut line = String::new();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
@@ -260,6 +261,21 @@ pub(crate) fn environment(changes: &[(&str, &str)]) -> Environment {
     ];
     let pairs = fixed.iter().chain(changes);
     pairs.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<BTreeMap<_, _>>()
+}
+
+/// A program of the backend with the smallest environment that starts, with changes, and no AWS behind it.
+pub(crate) fn command_of(path: &str, changes: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(path);
+    command
+        .env_clear()
+        .envs(environment(changes))
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .env("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
 }
 
 pub(crate) fn upload_body(name: &str, content_type: &str, bytes: &[u8]) -> Vec<u8> {
