@@ -1,8 +1,7 @@
 //! The Lambda functions: recorded events of API Gateway through the real conversion, over in-memory ports. What a client
 //! gets is what the server would have answered, and nothing is left to do when it is returned.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use backend::clock::Clock;
@@ -16,6 +15,7 @@ use lambda_runtime::{Context, LambdaEvent};
 use serde_json::{Value, json};
 
 use crate::gateway_events::{APIS, Api, Sent};
+use crate::logs::Written;
 use crate::world::{ANNA, BERT, World, passage, upload_body};
 
 /// An invocation that Lambda would end after `left`.
@@ -198,7 +198,7 @@ async fn every_route_of_the_server_is_in_exactly_one_function() {
 
 /// The source of the only request in the log.
 async fn logged_source(world: &World, event: LambdaRequest) -> String {
-    let log = Log::default();
+    let log = Written::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
         .json()
@@ -208,24 +208,10 @@ async fn logged_source(world: &World, event: LambdaRequest) -> String {
     let logging = tracing::subscriber::set_default(subscriber);
     assert_eq!(answered(world, Function::Health, event).await["statusCode"], 200);
     drop(logging);
-    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let text = log.text();
     let line = text.lines().find(|line| line.contains("\"request\"")).expect("a line");
     let line: Value = serde_json::from_str(line).unwrap();
     line["source"].as_str().unwrap_or("none").to_owned()
-}
-
-#[derive(Debug, Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ mod function_process;
 mod functions;
 mod gateway_events;
 mod health;
+mod logs;
 mod manual_adapters;
 mod manuals;
 mod no_secrets;

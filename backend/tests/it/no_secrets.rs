@@ -1,9 +1,6 @@
 //! No line of the log and no metric carries a token, a key, a question, a passage, an answer, a file's name, a transcript
 //! or a presigned URL: the whole router at the finest level, with everything that can fail failing, and what it wrote.
 
-use std::io;
-use std::sync::{Arc, Mutex};
-
 use backend::logging;
 use backend::memory::{Switch, Trouble};
 use backend::ports::PortErrorKind;
@@ -12,6 +9,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::{Method, Request};
 use serde_json::json;
 
+use crate::logs::{Written, keep_listening};
 use crate::world::{ANNA, HMAC_KEY, World, passage, upload_body};
 
 const QUESTION: &str = "canary-question: where is the reset-pin/hole?";
@@ -20,26 +18,6 @@ const PASSAGE: &str = "canary-passage: the flap & the pin";
 const FILENAME: &str = "canary-file name.md";
 const CONTENT: &str = "# canary-content of a manual";
 const KEY: &str = "canary-idempotency-key";
-
-#[derive(Clone, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Written {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Written {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
 
 /// The ways in which a secret could be written down.
 fn forms(secret: &str) -> Vec<String> {
@@ -128,6 +106,7 @@ async fn use_everything(world: &World) -> Vec<String> {
 
 #[tokio::test]
 async fn no_line_carries_a_secret_whatever_fails() {
+    keep_listening();
     let written = Written::default();
     let writer = written.clone();
     let subscriber = logging::subscriber(Some("trace"), move || writer.clone());

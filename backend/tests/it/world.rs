@@ -29,6 +29,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use crate::conformance::assert_documented;
+use crate::logs::keep_listening;
 
 pub(crate) const HMAC_KEY: &[u8] = b"a key for tests";
 pub(crate) const KID: &str = "key-1";
@@ -95,6 +96,7 @@ impl World {
         changes: &[(&str, &str)],
         choose: impl FnOnce(&MemoryWorld) -> Ports,
     ) -> Self {
+        keep_listening();
         let config = Config::from_environment(&environment(changes)).unwrap();
         let clock_ms = Arc::new(AtomicI64::new(NOON_S * 1000));
         let ports = MemoryWorld::default();
