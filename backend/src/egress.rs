@@ -10,6 +10,7 @@
 //! [names]
 //! "manuals.example.com" = ["203.0.113.5"]
 //! "rebound.example.com" = [["203.0.113.5"], ["10.0.0.1"]]   # the first look-up, and all later ones
+//! "*.wild.example.com" = ["203.0.113.6"]                     # every name below it; look-ups are counted for each
 //! ```
 //!
 //! An address written into a URL is no name: [`Fetcher`] connects to loopback addresses only, directly; [`web`] connects
@@ -136,10 +137,18 @@ impl Egress {
         Ok(Self { connector: raw.connector, names: names.collect(), ca_pem })
     }
 
+    /// What the resolver says of a name: the entry of the name itself, or else the nearest `*.` above it.
+    fn answers(&self, name: &str) -> Option<&Answers> {
+        let name = name.to_ascii_lowercase();
+        let above = name.match_indices('.').map(|(at, _)| &name[at..]);
+        let wild = || above.map(|rest| format!("*{rest}")).find_map(|wild| self.names.get(&wild));
+        self.names.get(&name).or_else(wild)
+    }
+
     /// Whether the URL leads nowhere but to the connector or to this machine.
     fn allows(&self, url: &Url) -> bool {
         match url.host() {
-            Some(Host::Domain(name)) => self.names.contains_key(&name.to_ascii_lowercase()),
+            Some(Host::Domain(name)) => self.answers(name).is_some(),
             Some(Host::Ipv4(address)) => address.is_loopback(),
             Some(Host::Ipv6(address)) => address.is_loopback(),
             None => false,
@@ -204,7 +213,7 @@ impl Resolve for PinnedResolver {
     /// The connector for every name in the table: the table's addresses are what is judged, not what is dialled. A port
     /// written into the URL stays (the HTTP client insists on it).
     fn resolve(&self, name: Name) -> Resolving {
-        let known = self.0.names.contains_key(&name.as_str().to_ascii_lowercase());
+        let known = self.0.answers(name.as_str()).is_some();
         let connector = self.0.connector;
         Box::pin(async move {
             if known {
@@ -245,6 +254,17 @@ mod tests {
         let at = |name: &str, turn| egress.names[name].in_turn(turn).len();
         assert_eq!([at("a", 0), at("a", 1), at("a", 9)], [1, 2, 2]);
         assert_eq!([at("b", 0), at("b", 9), at("c", 0)], [1, 1, 0]);
+    }
+
+    #[test]
+    fn a_star_is_every_name_below_it_unless_a_nearer_one_is_there() {
+        let text = "connector = '127.0.0.1:9'\n[names]\n'*.b.example' = ['1.1.1.1']\n\
+            'x.b.example' = []\n'*.near.b.example' = ['1.1.1.1', '8.8.8.8']";
+        let egress = parsed(text).unwrap();
+        let found = |name: &str| egress.answers(name).map(|answers| answers.in_turn(0).len());
+        assert_eq!([found("a.B.example"), found("c.a.b.example")], [Some(1), Some(1)]);
+        assert_eq!([found("x.b.example"), found("y.near.b.example")], [Some(0), Some(2)]);
+        assert_eq!([found("b.example"), found("ab.example"), found("example")], [None; 3]);
     }
 
     #[test]

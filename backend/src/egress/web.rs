@@ -64,7 +64,7 @@ impl WebClient {
 
     fn pinned(&self, egress: &Egress, name: &str) -> io::Result<Vec<IpAddr>> {
         let unknown = || io::Error::new(io::ErrorKind::NotFound, "not in the pinned table");
-        let answers = egress.names.get(&name.to_ascii_lowercase()).ok_or_else(unknown)?;
+        let answers = egress.answers(name).ok_or_else(unknown)?;
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let turn = asked.entry(name.to_ascii_lowercase()).or_default();
         let answer = answers.in_turn(*turn).to_vec();
