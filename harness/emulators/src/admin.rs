@@ -8,6 +8,10 @@
 //! `GET /topics` lists every topic: `logical_id`, `arn`, `count` since the start, and the last 10 000 that were `published`,
 //! oldest first: `message_id`, `published_ms`, `subject`, `message`, `attributes`. Times are the test clock's.
 //!
+//! `GET /internet` tells what the backend dialled elsewhere, where its outgoing connections are pinned: `count` since the
+//! start, and the first 10 000 `connections`, oldest first: `name` (asked for by SNI; null for an address) and `request`
+//! (`GET /path`; null where it did not get that far).
+//!
 //! `POST /tokens` makes a token for a user who exists, with at most one fault, for tests of whoever verifies tokens:
 //! `{"username", "token_use": "access" (default) | "id", "fault"}` gives 201 `{"token"}`. Faults: `none`, `expired` (an hour ago),
 //! `not_yet_valid` (`iat` and `nbf` in an hour), `wrong_audience` (`aud` or `client_id`), `wrong_issuer`, `other_token_use` (the
@@ -40,6 +44,7 @@ use serde_json::{Value, json};
 
 use crate::clock::Clock;
 use crate::cognito::Cognito;
+use crate::internet::Seen;
 use crate::outages::{BadField, Outages};
 use crate::server::{Body, Handler};
 use crate::sns::Sns;
@@ -49,12 +54,13 @@ use crate::wire;
 
 const MAX_BODY: usize = 64 * 1024;
 
-/// The services into which the admin interface looks past their API.
+/// What the admin interface looks into past any API.
 #[derive(Debug, Clone)]
 pub(crate) struct Looks {
     pub(crate) cognito: Arc<Cognito>,
     pub(crate) sqs: Arc<Sqs>,
     pub(crate) sns: Arc<Sns>,
+    pub(crate) internet: Arc<Seen>,
 }
 
 /// The handler of the admin port.
@@ -118,10 +124,13 @@ impl Admin {
                 Err(field) => refuse(&field),
             },
             (&Method::GET, ["queues"]) => json_page(StatusCode::OK, &self.looks.sqs.report()),
+            (&Method::GET, ["internet"]) => {
+                json_page(StatusCode::OK, &self.looks.internet.report())
+            }
             (&Method::GET, ["topics"]) => json_page(StatusCode::OK, &self.looks.sns.report()),
             _ => json_page(
                 StatusCode::NOT_FOUND,
-                &json!({"error": "known are PUT|GET /outages, PUT|DELETE /outages/{id}, GET /stats, GET /queues, GET /topics, POST /tokens"}),
+                &json!({"error": "known are PUT|GET /outages, PUT|DELETE /outages/{id}, GET /stats, GET /queues, GET /topics, GET /internet, POST /tokens"}),
             ),
         }
     }

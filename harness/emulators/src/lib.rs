@@ -5,6 +5,7 @@
 //! SDK ─ SigV4 ─▶ front (operation → signature → permission → outage → model) ─▶ Service::call
 //! SDK ─ SigV4 ─▶ dynamodb proxy (signature → permission → outage) ─▶ dynoxide
 //! SDK ─ SigV4 ─▶ s3 front (dates) ─▶ s3s (signature → permission → outage) ─▶ store
+//! anything else that a backend dials ─ TLS ─▶ internet (counts it, plays the host)
 //! ```
 //! Nothing here knows the backend under test, and no packet leaves 127.0.0.0/8.
 mod admin;
@@ -14,6 +15,7 @@ mod cognito;
 mod credentials;
 mod dynamodb;
 mod front;
+mod internet;
 pub(crate) mod knowledge_base;
 mod model;
 mod options;
@@ -34,6 +36,7 @@ mod wire;
 
 pub use crate::bedrock::{Distribution, LatencyModel, NOTHING_SAID, TEXT_MODEL_ID};
 pub use crate::dynamodb::TablesError;
+pub use crate::internet::{InternetError, InternetRefs};
 pub use crate::model::ModelError;
 pub use crate::options::{Options, S3Backing, StartError};
 pub use crate::resources::{NAME_PREFIX, Resources};

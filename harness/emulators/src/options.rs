@@ -65,6 +65,8 @@ pub enum StartError {
     },
     #[error("cannot listen on 127.0.0.1")]
     Listen(#[source] io::Error),
+    #[error("cannot make the rest of the world")]
+    Internet(#[source] crate::internet::InternetError),
     #[error("cannot prepare the tables")]
     Tables(#[source] crate::dynamodb::TablesError),
     #[error("cannot prepare the object store")]

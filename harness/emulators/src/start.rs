@@ -16,6 +16,7 @@ use crate::cognito::{Cognito, PoolIds};
 use crate::credentials::{self, Keys, Role};
 use crate::dynamodb::{self, Proxy};
 use crate::front::{Front, Page, Shared};
+use crate::internet::{Internet, InternetRefs};
 use crate::knowledge_base::{self, KnowledgeBase};
 use crate::model::Model;
 use crate::options::{Options, StartError};
@@ -53,6 +54,7 @@ pub struct Emulators {
     endpoints: BTreeMap<String, String>,
     admin_url: String,
     resources: Resources,
+    internet: InternetRefs,
     keys: Keys,
     stop: CancellationToken,
     servers: JoinSet<()>,
@@ -75,6 +77,11 @@ impl Emulators {
     /// Names and ids of everything that was created.
     pub fn resources(&self) -> &Resources {
         &self.resources
+    }
+
+    /// The rest of the world, for a backend whose outgoing connections are pinned.
+    pub fn internet(&self) -> &InternetRefs {
+        &self.internet
     }
 
     /// Access key id and secret for the backend under test: every operation.
@@ -152,6 +159,9 @@ pub async fn start(options: Options) -> Result<Emulators, StartError> {
     let sns = Arc::new(Sns::new(clock, place, &stores.topics));
     starting.json(Arc::new(Arc::clone(&sns)), None).await?;
 
+    let internet = Internet::bind().await.map_err(StartError::Internet)?;
+    let looks =
+        Looks { cognito, sqs: Arc::clone(&sqs), sns: Arc::clone(&sns), internet: internet.seen() };
     let resources = Resources {
         tables: stores.tables.into_iter().map(|table| (table.logical_id, table.name)).collect(),
         buckets: stores
@@ -173,7 +183,7 @@ pub async fn start(options: Options) -> Result<Emulators, StartError> {
         data_source_id: source_id,
         hmac_secret_id,
     };
-    starting.finish(resources, Looks { cognito, sqs, sns }).await
+    starting.finish(resources, looks, internet).await
 }
 
 /// What has been started so far; dropping it ends that again.
@@ -277,7 +287,12 @@ impl Starting {
         Verifier::new(self.keys.clone(), self.region.clone(), scope, self.shared.clock.clone())
     }
 
-    async fn finish(mut self, resources: Resources, looks: Looks) -> Result<Emulators, StartError> {
+    async fn finish(
+        mut self,
+        resources: Resources,
+        looks: Looks,
+        internet: Internet,
+    ) -> Result<Emulators, StartError> {
         let admin = Admin {
             clock: self.shared.clock.clone(),
             outages: Arc::clone(&self.shared.outages),
@@ -287,10 +302,13 @@ impl Starting {
         let port = Port::bind().await.map_err(StartError::Listen)?;
         let admin_url = port.url();
         self.servers.spawn(port.serve(admin, self.stop.clone()));
+        let refs = internet.refs();
+        self.servers.spawn(internet.serve(self.stop.clone()));
         Ok(Emulators {
             endpoints: self.endpoints,
             admin_url,
             resources,
+            internet: refs,
             keys: self.keys,
             stop: self.stop,
             servers: self.servers,

@@ -2,6 +2,7 @@
 //! description that suites get. It starts no backend and provisions nobody.
 
 pub mod clock;
+mod egress;
 mod environment;
 mod stage_json;
 
@@ -72,6 +73,7 @@ pub struct EmbeddedStage {
     emulators: Emulators,
     hmac_secret: String,
     clock_file: PathBuf,
+    egress_file: PathBuf,
 }
 
 /// A backend that answers, as the description names it.
@@ -91,6 +93,8 @@ pub struct BackendFacts {
     pub log: Option<PathBuf>,
     /// What it enforces.
     pub limits: Limits,
+    /// Its outgoing connections end at the stage: `TEST_EGRESS` is the stage's own.
+    pub pinned_egress: bool,
 }
 
 /// There is no embedded AWS.
@@ -100,6 +104,15 @@ pub enum EmbeddedError {
     #[error("cannot write the stage's clock {path}")]
     Clock {
         /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// What pins the backend's outgoing connections.
+    #[error("cannot write the names of the stage's internet into {path}")]
+    Egress {
+        /// The folder.
         path: PathBuf,
         /// What the system said.
         #[source]
@@ -140,7 +153,9 @@ impl EmbeddedStage {
         })
         .await
         .map_err(|source| EmbeddedError::Start { source })?;
-        Ok(Self { emulators, hmac_secret, clock_file })
+        let egress_file = egress::write(&settings.run_dir, emulators.internet())
+            .map_err(|source| EmbeddedError::Egress { path: settings.run_dir.clone(), source })?;
+        Ok(Self { emulators, hmac_secret, clock_file, egress_file })
     }
 
     /// Every variable of a backend on this stage.
@@ -154,6 +169,7 @@ impl EmbeddedStage {
 
     /// What suites are told. Users are added by whoever provisions them.
     pub fn describe(&self, backend: BackendFacts) -> Result<StageDescription, EmbeddedError> {
+        let pinned = backend.pinned_egress;
         let mut capabilities = [
             Capability::Clock,
             Capability::StoresReadable,
@@ -167,6 +183,9 @@ impl EmbeddedStage {
         // Every address in 127.0.0.0/8 is one's own on Linux only.
         if cfg!(target_os = "linux") {
             capabilities.insert(Capability::SourceAddresses);
+        }
+        if pinned {
+            capabilities.insert(Capability::PinnedEgress);
         }
         let names = self.emulators.resources();
         let endpoints = self.emulators.endpoints();

@@ -161,7 +161,7 @@ pub struct StageUser {
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Admin {
-    /// Base URL of the emulators' admin API (`/stats`, `/outages`, `/queues`, `/topics`); none on a stage of real services.
+    /// Base URL of the emulators' admin API (`/stats`, `/outages`, `/queues`, `/topics`, `/internet`); none on a stage of real services.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub emulators_url: Option<String>,
     /// Base URL of the Lambda host's admin API (`GET /lambda`, `POST /lambda/evict`); none where the backend is a server.
@@ -214,6 +214,9 @@ pub enum Capability {
     LocalProcesses,
     /// Each address in 127.0.0.0/8 can be a client's own.
     SourceAddresses,
+    /// What the backend dials elsewhere ends at a listener of the stage, which `admin.emulators_url` tells of
+    /// (`/internet`): nothing that it is led to is ever reached.
+    PinnedEgress,
 }
 
 /// What the stage enforces on its clients; a plan that does not fit is refused, never trimmed.

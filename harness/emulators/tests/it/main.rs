@@ -4,6 +4,7 @@ mod access;
 mod bedrock;
 mod cognito;
 mod dynamodb;
+mod internet;
 mod knowledge_base;
 mod lifecycle;
 mod outages;

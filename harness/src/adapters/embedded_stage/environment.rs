@@ -81,6 +81,7 @@ pub(super) fn variables(
         ("DAILY_QUOTA", settings.limits.daily_quota.to_string()),
         ("MONTHLY_QUOTA", settings.limits.monthly_quota.to_string()),
         ("TEST_CLOCK_FILE", stage.clock_file.display().to_string()),
+        ("TEST_EGRESS", stage.egress_file.display().to_string()),
     ];
     variables.extend(fixed.into_iter().map(|(name, value)| (name.to_owned(), value)));
     let endpoints = stage.emulators.endpoints();

@@ -76,6 +76,7 @@ async fn what_the_function_takes_is_deleted_and_the_rest_stays() {
         lambda_url: None,
         log: None,
         limits: limits(),
+        pinned_egress: false,
     };
     let admin = stage.describe(facts).unwrap().admin.emulators_url.unwrap();
     let seen = poll::until(Pace::quick(Duration::from_secs(10)), Value::Null, async || {
