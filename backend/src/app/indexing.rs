@@ -1,6 +1,9 @@
 //! The pump between the work items and the knowledge base, which runs one job at a time: it looks how the running job
 //! is, finishes what that covered, and starts the next job for all that waits. Work items are durable, so any process
 //! may pump, at any time; here requests do, and a task in the server.
+//!
+//! Processes do not wait for each other: each change of a work item demands that it is still covered as it was read. A
+//! process that was late leaves the item to the one that was not; at worst a run was started that covers nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -154,11 +157,11 @@ impl Indexing {
             return Ok(Round::Idle);
         }
         let mut covered: BTreeMap<&str, Vec<&Work>> = BTreeMap::new();
-        let mut waiting: Vec<&Work> = Vec::new();
+        let mut waiting: Vec<Work> = Vec::new();
         for work in &open {
             match work.covered_by.as_deref() {
                 Some(run) => covered.entry(run).or_default().push(work),
-                None => waiting.push(work),
+                None => waiting.push(work.clone()),
             }
         }
         let mut active = false;
@@ -174,18 +177,18 @@ impl Indexing {
             return Ok(if active { Round::Open } else { Round::Idle });
         }
         if !active {
-            self.start(&waiting, deadline).await?;
+            self.start(&waiting.iter().collect::<Vec<_>>(), deadline).await?;
         }
         Ok(Round::Open)
     }
 
-    /// Finishes what the run decided; gives what must wait for another run.
-    async fn settle<'a>(
+    /// Finishes what the run decided; gives what waits for another run from now on.
+    async fn settle(
         &self,
-        items: &[&'a Work],
+        items: &[&Work],
         run: &IndexRun,
         deadline: Deadline,
-    ) -> AppResult<Vec<&'a Work>> {
+    ) -> AppResult<Vec<Work>> {
         self.tell_of_change(items, run, deadline).await?;
         let now = self.clock.now();
         let mut again = Vec::new();
@@ -199,8 +202,7 @@ impl Indexing {
             }
             try_join_all(writes).await?;
         }
-        self.cover(&again, None, deadline).await?;
-        Ok(again)
+        self.cover(&again, None, deadline).await
     }
 
     /// Answers from the old index are out of date from here on. Before the work is finished, so that a crash between the
@@ -244,21 +246,28 @@ impl Indexing {
     async fn start(&self, waiting: &[&Work], deadline: Deadline) -> AppResult<()> {
         let token = uuid::Uuid::new_v4().to_string();
         match self.indexer.start(&token).await.map_err(AppError::Port)? {
-            Started::Run(run) => self.cover(waiting, Some(&run), deadline).await,
+            Started::Run(run) => self.cover(waiting, Some(&run), deadline).await.map(drop),
             Started::Busy => Ok(()),
         }
     }
 
-    async fn cover(&self, items: &[&Work], run: Option<&str>, deadline: Deadline) -> AppResult<()> {
+    /// The items that are covered by `run` now, as they are stored now; without those that another process was faster with.
+    async fn cover(
+        &self,
+        items: &[&Work],
+        run: Option<&str>,
+        deadline: Deadline,
+    ) -> AppResult<Vec<Work>> {
         let now = self.clock.now();
+        let mut covered = Vec::new();
         for some in items.chunks(WRITES_AT_ONCE) {
             let mut writes = Vec::new();
             for work in some {
                 writes.push(self.cover_one(work, run, now, deadline));
             }
-            try_join_all(writes).await?;
+            covered.extend(try_join_all(writes).await?.into_iter().flatten());
         }
-        Ok(())
+        Ok(covered)
     }
 
     async fn cover_one(
@@ -267,8 +276,10 @@ impl Indexing {
         run: Option<&str>,
         now: OffsetDateTime,
         deadline: Deadline,
-    ) -> AppResult<()> {
-        conflict::resolve(deadline, || self.store.cover(work, run, now)).await
+    ) -> AppResult<Option<Work>> {
+        let was_as_seen = conflict::resolve(deadline, || self.store.cover(work, run, now)).await?;
+        let covered_by = run.map(str::to_owned);
+        Ok(was_as_seen.then(|| Work { covered_by, ..work.clone() }))
     }
 }
 

@@ -48,9 +48,9 @@ pub(super) struct Change<'a> {
     pub(super) values: Vec<(&'a str, AttributeValue)>,
 }
 
-/// On which condition an item is put, with the values it names.
+/// On which condition an item is put or deleted, with the values it names.
 #[derive(Debug)]
-pub(super) struct PutIf<'a> {
+pub(super) struct Demand<'a> {
     pub(super) condition: &'a str,
     pub(super) names: &'a [(&'a str, &'a str)],
     pub(super) values: Vec<(&'a str, AttributeValue)>,
@@ -119,7 +119,7 @@ impl Table {
 
     /// Writes an item where none is, or where the one that is has expired; whether it was written.
     pub(super) async fn put_if_free(&self, item: Item, now: i64) -> Result<bool, PortError> {
-        let put = PutIf {
+        let put = Demand {
             condition: "attribute_not_exists(#pk) OR #expires_at < :now",
             names: &[("#pk", "pk"), ("#expires_at", "expires_at")],
             values: vec![(":now", number(now))],
@@ -128,7 +128,7 @@ impl Table {
     }
 
     /// Writes an item if its condition holds; whether it was written.
-    pub(super) async fn put_if(&self, item: Item, put: PutIf<'_>) -> Result<bool, PortError> {
+    pub(super) async fn put_if(&self, item: Item, put: Demand<'_>) -> Result<bool, PortError> {
         let mut call = self
             .client
             .put_item()
@@ -227,14 +227,29 @@ impl Table {
 
     /// Deletes an item that must be there.
     pub(super) fn delete(&self, pk: &str, sk: &str) -> Result<TransactWriteItem, PortError> {
-        let delete = Delete::builder()
+        let condition = "attribute_exists(#pk)";
+        self.delete_if(pk, sk, Demand { condition, names: &[("#pk", "pk")], values: Vec::new() })
+    }
+
+    /// Deletes an item that must be as demanded.
+    pub(super) fn delete_if(
+        &self,
+        pk: &str,
+        sk: &str,
+        demand: Demand<'_>,
+    ) -> Result<TransactWriteItem, PortError> {
+        let mut delete = Delete::builder()
             .table_name(&self.name)
             .key("pk", string(pk))
             .key("sk", string(sk))
-            .condition_expression("attribute_exists(#pk)")
-            .expression_attribute_names("#pk", "pk")
-            .build();
-        Ok(TransactWriteItem::builder().delete(delete.map_err(unbuildable)?).build())
+            .condition_expression(demand.condition);
+        for (alias, name) in demand.names {
+            delete = delete.expression_attribute_names(*alias, *name);
+        }
+        for (alias, value) in demand.values {
+            delete = delete.expression_attribute_values(alias, value);
+        }
+        Ok(TransactWriteItem::builder().delete(delete.build().map_err(unbuildable)?).build())
     }
 
     /// Demands that an item is not there.

@@ -5,14 +5,16 @@
 //! |---|---|
 //! | `WORK#<job id>` | `user_id`, `manual_id`, `kind` (`index` or `remove`), `covered_by?` (a run of the knowledge base) |
 //!
-//! A work item is the durable marker that a run is needed; it goes when a run has covered it.
+//! A work item is the durable marker that a run is needed; it goes when a run has covered it. Each change of it demands
+//! that `covered_by` is what the writer has read: any number of processes pump, and the one that is late must not
+//! put an older run in the place of a newer.
 
 use aws_sdk_dynamodb::types::TransactWriteItem;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::aws::dynamo::{
-    Change, Item, KeyRange, Table, Transacted, corrupt, number, string, text_of, user_pk,
+    Change, Demand, Item, KeyRange, Table, Transacted, corrupt, number, string, text_of, user_pk,
 };
 use crate::aws::dynamo_manuals::{cut, manual_sk, page_of, set_changed};
 use crate::domain::ingestion::{Job, JobState, Outcome, Work, WorkKind};
@@ -126,21 +128,25 @@ impl IngestionStore for DynamoIngestion {
         work: &'a Work,
         run: Option<&'a str>,
         now: OffsetDateTime,
-    ) -> PortFuture<'a, ()> {
+    ) -> PortFuture<'a, bool> {
         Box::pin(async move {
-            let covered_by = [("#covered_by", "covered_by"), ("#pk", "pk")];
-            let (update, values, state) = match run {
+            let seen = as_seen(work);
+            let (update, set, state) = match run {
                 Some(run) => {
-                    ("SET #covered_by = :run", vec![(":run", string(run))], JobState::Running)
+                    ("SET #covered_by = :run", Some((":run", string(run))), JobState::Running)
                 }
-                None => ("REMOVE #covered_by", Vec::new(), JobState::Queued),
+                None => ("REMOVE #covered_by", None, JobState::Queued),
             };
-            let condition = Some("attribute_exists(#pk)");
-            let change = Change { update, condition, names: &covered_by, values };
+            let change = Change {
+                update,
+                condition: Some(seen.condition),
+                names: seen.names,
+                values: seen.values.into_iter().chain(set).collect(),
+            };
             let mut writes = vec![self.table.update(WORK_PK, &work_sk(&work.id), change)?];
             writes.extend(self.job_update(work, &state, now)?);
-            // Refused means that the work was finished in the meantime.
-            self.write(writes).await.map(drop)
+            // Refused means that the work was finished or covered anew in the meantime.
+            Ok(self.write(writes).await? == Transacted::Done)
         })
     }
 
@@ -157,7 +163,8 @@ impl IngestionStore for DynamoIngestion {
         Box::pin(async move {
             let state = JobState::from(outcome);
             let base = || -> Result<Vec<TransactWriteItem>, PortError> {
-                let mut writes = vec![self.table.delete(WORK_PK, &work_sk(&work.id))?];
+                let work_item = self.table.delete_if(WORK_PK, &work_sk(&work.id), as_seen(work));
+                let mut writes = vec![work_item?];
                 writes.extend(self.job_update(work, &state, now)?);
                 Ok(writes)
             };
@@ -175,6 +182,17 @@ impl IngestionStore for DynamoIngestion {
             }
         })
     }
+}
+
+/// The work item is there, and covered as its reader saw it.
+fn as_seen(work: &Work) -> Demand<'static> {
+    let (condition, values) = match &work.covered_by {
+        Some(run) => {
+            ("attribute_exists(#pk) AND #covered_by = :seen", vec![(":seen", string(run))])
+        }
+        None => ("attribute_exists(#pk) AND attribute_not_exists(#covered_by)", Vec::new()),
+    };
+    Demand { condition, names: &[("#covered_by", "covered_by"), ("#pk", "pk")], values }
 }
 
 pub(super) fn job_item(user: &UserId, job: &Job) -> Result<Item, PortError> {

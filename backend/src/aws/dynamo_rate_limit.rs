@@ -2,7 +2,7 @@
 //! of when it was taken last), `by` (the call that took it), `expires_at` (Unix seconds, the table's TTL).
 
 use crate::aws::dynamo::{
-    Item, KeyRange, PutIf, Table, corrupt, number, number_of, string, text_of,
+    Demand, Item, KeyRange, Table, corrupt, number, number_of, string, text_of,
 };
 use crate::domain::rate_limit::{Subject, TakenSlot};
 use crate::ports::{PortError, PortFuture, RateLimitStore, SlotRequest};
@@ -34,7 +34,7 @@ impl RateLimitStore for DynamoRateLimit {
                 ("by".to_owned(), string(request.by)),
                 ("expires_at".to_owned(), number(request.expires_at)),
             ]);
-            let put = PutIf {
+            let put = Demand {
                 condition: FREE,
                 names: &[("#pk", "pk"), ("#at", "at")],
                 values: vec![

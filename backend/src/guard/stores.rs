@@ -167,7 +167,7 @@ impl IngestionStore for Guarded<dyn IngestionStore> {
         work: &'a Work,
         run: Option<&'a str>,
         now: OffsetDateTime,
-    ) -> PortFuture<'a, ()> {
+    ) -> PortFuture<'a, bool> {
         self.call("cover", self.port.cover(work, run, now))
     }
 

@@ -225,13 +225,16 @@ impl IngestionStore for MemoryRows {
         work: &'a Work,
         run: Option<&'a str>,
         _now: OffsetDateTime,
-    ) -> PortFuture<'a, ()> {
+    ) -> PortFuture<'a, bool> {
         Box::pin(self.step(move |tables| {
-            if let Some(open) = tables.work.get_mut(&work.id) {
-                open.covered_by = run.map(str::to_owned);
-                let state = if run.is_some() { JobState::Running } else { JobState::Queued };
-                tables.set_job(work, state);
-            }
+            let stored = tables.work.get_mut(&work.id);
+            let Some(open) = stored.filter(|open| open.covered_by == work.covered_by) else {
+                return false;
+            };
+            open.covered_by = run.map(str::to_owned);
+            let state = if run.is_some() { JobState::Running } else { JobState::Queued };
+            tables.set_job(work, state);
+            true
         }))
     }
 
@@ -248,7 +251,12 @@ impl IngestionStore for MemoryRows {
         _now: OffsetDateTime,
     ) -> PortFuture<'a, ()> {
         Box::pin(self.step(move |tables| {
-            if tables.work.remove(&work.id).is_none() || work.kind == WorkKind::Remove {
+            let stored = tables.work.get(&work.id);
+            if stored.is_none_or(|open| open.covered_by != work.covered_by) {
+                return;
+            }
+            tables.work.remove(&work.id);
+            if work.kind == WorkKind::Remove {
                 return;
             }
             tables.set_job(work, JobState::from(outcome));

@@ -23,16 +23,18 @@ pub trait IngestionStore: Send + Sync + fmt::Debug {
     fn leave<'a>(&'a self, work: &'a Work) -> PortFuture<'a, ()>;
     /// All work that is not finished, oldest key first, up to a bound.
     fn open_work(&self) -> PortFuture<'_, Vec<Work>>;
-    /// Work and job are covered by a run of the knowledge base; with none they wait again.
+    /// Work and job are covered by a run of the knowledge base; with none they wait again. Only while the stored work is
+    /// covered as `work` says, so that who is late overwrites nobody; whether it was.
     fn cover<'a>(
         &'a self,
         work: &'a Work,
         run: Option<&'a str>,
         now: OffsetDateTime,
-    ) -> PortFuture<'a, ()>;
+    ) -> PortFuture<'a, bool>;
     /// The index holds another set of the user's manuals than before: the set's version goes up.
     fn manuals_changed<'a>(&'a self, user: &'a UserId) -> PortFuture<'a, ()>;
-    /// Work away, job and manual at their final state; work that is away already is no error.
+    /// Work away, job and manual at their final state; work that is away already, or covered otherwise than `work` says,
+    /// is left and no error.
     fn finish<'a>(
         &'a self,
         work: &'a Work,

@@ -28,6 +28,7 @@ mod openapi;
 mod pdf;
 mod presigned;
 mod process;
+mod pumps;
 mod query;
 mod quota;
 mod rate_limit;

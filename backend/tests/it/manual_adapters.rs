@@ -4,16 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backend::context::RequestContext;
-use backend::domain::ingestion::{Job, JobState};
+use backend::domain::ingestion::{Job, JobState, Outcome, Work, WorkKind};
 use backend::domain::manual::{Manual, ManualStatus};
 use backend::domain::trace::TraceParent;
 use backend::ports::{Inserted, ObjectFacts, Parts, PortErrorKind, PromisedObject};
 use backend::spool::Spooled;
 use futures::StreamExt as _;
-use serde_json::Value;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
 use time::macros::datetime;
 use wiremock::matchers::{header, method, path};
-use wiremock::{Mock, MockServer, ResponseTemplate};
+use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use crate::adapters::{anna, canceled, dynamo, ports};
 
@@ -33,6 +34,75 @@ async fn a_row_is_written_only_where_no_mark_is() {
         assert_eq!(check["Key"]["sk"]["S"], "DELETED#m-1");
         assert_eq!(check["ConditionExpression"], "attribute_not_exists(#pk)");
     }
+}
+
+#[tokio::test]
+async fn work_is_changed_only_as_it_was_read() {
+    const WAITS: &str = "attribute_exists(#pk) AND attribute_not_exists(#covered_by)";
+    const COVERED: &str = "attribute_exists(#pk) AND #covered_by = :seen";
+    const NOW: OffsetDateTime = datetime!(2026-11-15 12:00 UTC);
+    let seen = |run: Option<&str>| Work {
+        id: "j-1".to_owned(),
+        user: anna(),
+        manual_id: "m-1".to_owned(),
+        kind: WorkKind::Index,
+        covered_by: run.map(str::to_owned),
+    };
+    let server = MockServer::start().await;
+    let refused = canceled(&["ConditionalCheckFailed", "None"]);
+    dynamo("TransactWriteItems").respond_with(refused).up_to_n_times(1).mount(&server).await;
+    let done = ResponseTemplate::new(200).set_body_json(json!({}));
+    dynamo("TransactWriteItems").respond_with(done).mount(&server).await;
+    let store = ports(&server).await.ingestion;
+    let (waits, covered) = (seen(None), seen(Some("RUN-1")));
+    assert!(!store.cover(&waits, Some("RUN-2"), NOW).await.unwrap(), "another was faster");
+    assert!(store.cover(&waits, Some("RUN-2"), NOW).await.unwrap());
+    assert!(store.cover(&covered, None, NOW).await.unwrap());
+    store.finish(&covered, &Outcome::Complete, NOW).await.unwrap();
+
+    let sent = server.received_requests().await.unwrap();
+    let first_write = |request: &Request| {
+        let body: Value = request.body_json().unwrap();
+        let write = body["TransactItems"][0].clone();
+        if write["Update"].is_object() { write["Update"].clone() } else { write["Delete"].clone() }
+    };
+    let writes: Vec<Value> = sent.iter().map(first_write).collect();
+    let told: Vec<_> = writes
+        .iter()
+        .map(|write| {
+            assert_eq!(write["Key"]["sk"]["S"], "WORK#j-1");
+            let text = |name: &str| write[name].as_str().unwrap_or_default();
+            let seen = &write["ExpressionAttributeValues"][":seen"]["S"];
+            (text("UpdateExpression"), text("ConditionExpression"), seen.as_str())
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("SET #covered_by = :run", WAITS, None),
+            ("SET #covered_by = :run", WAITS, None),
+            ("REMOVE #covered_by", COVERED, Some("RUN-1")),
+            ("", COVERED, Some("RUN-1")),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn work_that_was_covered_anew_is_not_ended() {
+    let server = MockServer::start().await;
+    // The work, its job, its manual: the first is why, and the others alone are not written.
+    let refused = canceled(&["ConditionalCheckFailed", "None", "None"]);
+    dynamo("TransactWriteItems").respond_with(refused).mount(&server).await;
+    let work = Work {
+        id: "j-1".to_owned(),
+        user: anna(),
+        manual_id: "m-1".to_owned(),
+        kind: WorkKind::Index,
+        covered_by: Some("RUN-1".to_owned()),
+    };
+    let store = ports(&server).await.ingestion;
+    store.finish(&work, &Outcome::Complete, datetime!(2026-11-15 12:00 UTC)).await.unwrap();
+    assert_eq!(server.received_requests().await.unwrap().len(), 1);
 }
 
 fn manual() -> Manual {

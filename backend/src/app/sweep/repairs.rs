@@ -1,6 +1,6 @@
 //! The repairs of one run: announcements, recordings, and rows against objects.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use time::OffsetDateTime;
@@ -218,7 +218,8 @@ impl Run<'_> {
             return Ok(());
         }
         let Some(stored) = stored.filter(|stored| stored.object) else {
-            return self.end_without_object(user, row, stored.is_some()).await;
+            let work = open.iter().find(|work| work.id == row.job_id);
+            return self.end_without_object(user, row, work, stored.is_some()).await;
         };
         if row.status == ManualStatus::Failed {
             return Ok(());
@@ -238,6 +239,7 @@ impl Run<'_> {
         &mut self,
         user: &UserId,
         row: &Manual,
+        work: Option<&Work>,
         sidecar: bool,
     ) -> AppResult<()> {
         let open_end = row.status != ManualStatus::Failed;
@@ -252,7 +254,7 @@ impl Run<'_> {
             files.delete(&sidecar_key(&row.key)).await.map_err(AppError::Port)?;
         }
         if open_end {
-            self.fail(user, row, "the stored file is missing").await?;
+            self.fail(user, row, work, "the stored file is missing").await?;
             self.swept.failed += 1;
             self.report("a row without its object");
         }
@@ -277,10 +279,10 @@ impl Run<'_> {
         uploaded: OffsetDateTime,
         open: &[Work],
     ) -> AppResult<bool> {
-        let ids: BTreeSet<&str> = open.iter().map(|work| work.id.as_str()).collect();
-        if ids.contains(row.job_id.as_str()) {
+        if let Some(work) = open.iter().find(|work| work.id == row.job_id) {
             if self.now - uploaded > INDEXED_WITHIN {
-                self.fail(user, row, "the index did not take the manual in in time").await?;
+                let reason = "the index did not take the manual in in time";
+                self.fail(user, row, Some(work), reason).await?;
                 self.report("a manual that waited a day for the index");
             }
             return Ok(false);
@@ -294,14 +296,20 @@ impl Run<'_> {
         Ok(true)
     }
 
-    /// Job, work and row end; the row alone, where there is no work.
-    async fn fail(&self, user: &UserId, row: &Manual, reason: &str) -> AppResult<()> {
+    /// Job, work and row end; the row alone, where there is no work or a run has come upon it since it was read.
+    async fn fail(
+        &self,
+        user: &UserId,
+        row: &Manual,
+        work: Option<&Work>,
+        reason: &str,
+    ) -> AppResult<()> {
         let ports = &self.app.ports;
-        let kind = WorkKind::Index;
-        let work = Work { id: row.job_id.clone(), kind, ..catch_up(user, &row.id) };
-        let outcome = Outcome::Failed { reason: reason.to_owned() };
-        let finish = || ports.ingestion.finish(&work, &outcome, self.now);
-        conflict::resolve(self.deadline, finish).await?;
+        if let Some(work) = work {
+            let outcome = Outcome::Failed { reason: reason.to_owned() };
+            let finish = || ports.ingestion.finish(work, &outcome, self.now);
+            conflict::resolve(self.deadline, finish).await?;
+        }
         let mark = || ports.manuals.mark_failed(user, &row.id);
         conflict::resolve(self.deadline, mark).await
     }
