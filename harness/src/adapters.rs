@@ -2,8 +2,10 @@
 //! configuration or the report; `commands` wires them together.
 
 pub mod backend_build;
+pub mod backend_log;
 pub mod embedded_stage;
 pub mod emulator_stats;
+pub mod features_worker;
 pub mod guard;
 pub mod interrupts;
 pub mod lambda_figures;

@@ -35,6 +35,8 @@ struct Cli {
 enum Command {
     /// Offer a profile's load to a stage and judge what was seen.
     Load(commands::load::Args),
+    /// Run the features against a stage and judge what was seen.
+    Features(commands::features::Args),
     /// Start a stage: embedded AWS and a backend with users and manuals.
     Stage(commands::stage::Args),
     /// Run the failing part of a run again.
@@ -50,6 +52,9 @@ enum Command {
     /// The load worker process.
     #[command(name = "__load-worker", hide = true)]
     LoadWorker,
+    /// The features worker process.
+    #[command(name = "__features-worker", hide = true)]
+    FeaturesWorker,
 }
 
 /// Runs the process from its arguments to its exit code.
@@ -84,7 +89,13 @@ async fn run(cli: Cli) -> Result<Exit, CommandError> {
     let command = cli.command;
     let root = match (cli.root, &command) {
         (Some(root), _) => root,
-        (None, Command::StageProcess | Command::Guard(_) | Command::LoadWorker) => PathBuf::new(),
+        (
+            None,
+            Command::StageProcess
+            | Command::Guard(_)
+            | Command::LoadWorker
+            | Command::FeaturesWorker,
+        ) => PathBuf::new(),
         (None, _) => root::find(&exe).map_err(|error| {
             CommandError::usage(
                 error.to_string(),
@@ -95,11 +106,13 @@ async fn run(cli: Cli) -> Result<Exit, CommandError> {
     let ctx = Context { root, exe };
     match command {
         Command::Load(args) => commands::load::run(args, &ctx).await,
+        Command::Features(args) => commands::features::run(args, &ctx).await,
         Command::Stage(args) => commands::stage::run(args, &ctx).await,
         Command::Replay(args) => commands::replay::run(args, &ctx).await,
         Command::Judge(args) => commands::judge::run(&args, &ctx),
         Command::StageProcess => commands::stage::process(&ctx).await,
         Command::Guard(args) => commands::guard::run(args, &ctx).await,
+        Command::FeaturesWorker => Ok(commands::features::worker().await),
         Command::LoadWorker => Ok(commands::load::worker().await),
     }
 }

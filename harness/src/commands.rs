@@ -7,11 +7,13 @@ use crate::config::profile_file::ProfileFileError;
 use error::CommandError;
 
 pub mod error;
+pub mod features;
 pub mod guard;
 pub mod judge;
 pub mod load;
 pub mod replay;
 pub mod stage;
+pub mod stand;
 
 pub use crate::cli::exit::Exit;
 

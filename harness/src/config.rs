@@ -1,6 +1,7 @@
 //! What people and the machine give us: files, the environment, the project root. Raw in, domain out; errors name the
 //! place and what was expected.
 
+pub mod features;
 pub mod fixtures;
 pub mod profile_file;
 pub mod questions;

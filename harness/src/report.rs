@@ -5,6 +5,7 @@ use thiserror::Error;
 use verdict::judge::seen::JudgeError;
 
 pub mod explain;
+pub mod features;
 pub mod html;
 pub mod junit;
 pub mod markdown;

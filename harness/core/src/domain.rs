@@ -2,6 +2,7 @@
 
 pub mod binomial;
 pub mod evidence;
+pub mod features;
 pub mod histogram;
 pub mod kind;
 pub mod lambda;

@@ -4,6 +4,7 @@ pub mod canonical;
 pub mod causes;
 pub mod conservation;
 pub mod correctness;
+pub mod features;
 pub mod figure;
 pub mod load;
 pub mod seen;

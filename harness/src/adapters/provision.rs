@@ -24,10 +24,11 @@ use verdict::domain::stage::SecretRef;
 use verdict::domain::stage::StageDescription;
 use verdict::domain::stage::StageUser;
 
+pub use account::Account;
+pub use account::Accounts;
 pub use account::random_password;
 pub use error::ProvisionError;
 
-use account::Accounts;
 use upload::Uploads;
 
 /// The backend's own deadline is 25 s; nothing here may outlive it by much.
@@ -166,7 +167,8 @@ async fn start_user(
     Ok((user, client))
 }
 
-fn signer(stage: &StageDescription) -> Result<Signer, ProvisionError> {
+/// What requests of `stage` are signed with.
+pub fn signer(stage: &StageDescription) -> Result<Signer, ProvisionError> {
     let key = throwaway(&stage.hmac_key, "hmac_key")?;
     Signer::new(key.as_bytes()).map_err(|source| ProvisionError::Signer { source })
 }

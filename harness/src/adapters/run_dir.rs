@@ -7,10 +7,13 @@ use std::io::Write as _;
 use std::path::Path;
 use std::path::PathBuf;
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use thiserror::Error;
 use verdict::domain::evidence::Closed;
 use verdict::domain::evidence::Done;
 use verdict::domain::evidence::Evidence;
+use verdict::domain::features::FeaturesEvidence;
 
 /// The folder cannot be used.
 #[derive(Debug, Error)]
@@ -105,7 +108,7 @@ impl RunDir {
     }
 
     /// Begins `evidence.jsonl`.
-    pub fn evidence(&self) -> Result<EvidenceLog, RunDirError> {
+    pub fn evidence<E: EvidenceLine>(&self) -> Result<EvidenceLog<E>, RunDirError> {
         let path = self.file("evidence.jsonl");
         let file = File::options().append(true).create_new(true).open(&path);
         let file = file.map_err(|source| RunDirError::Write { path: path.clone(), source })?;
@@ -113,7 +116,7 @@ impl RunDir {
     }
 
     /// Reads `evidence.jsonl`. A last line without its end is one that was being written when the run was cut off.
-    pub fn read_evidence(&self) -> Result<Vec<Evidence>, RunDirError> {
+    pub fn read_evidence<E: EvidenceLine>(&self) -> Result<Vec<E>, RunDirError> {
         let path = self.file("evidence.jsonl");
         let text = self.read("evidence.jsonl")?;
         let whole = text.rfind('\n').map_or("", |end| text.get(..end).unwrap_or_default());
@@ -128,17 +131,35 @@ impl RunDir {
     }
 }
 
-/// `evidence.jsonl` while it grows.
-#[derive(Debug)]
-pub struct EvidenceLog {
-    path: PathBuf,
-    file: File,
-    kept: Vec<Evidence>,
+/// A line of `evidence.jsonl`: of a load, or of the features.
+pub trait EvidenceLine: Serialize + DeserializeOwned {
+    /// The last line of a file.
+    fn closed(closed: Closed) -> Self;
 }
 
-impl EvidenceLog {
+impl EvidenceLine for Evidence {
+    fn closed(closed: Closed) -> Self {
+        Self::Closed(closed)
+    }
+}
+
+impl EvidenceLine for FeaturesEvidence {
+    fn closed(closed: Closed) -> Self {
+        Self::Closed(closed)
+    }
+}
+
+/// `evidence.jsonl` while it grows.
+#[derive(Debug)]
+pub struct EvidenceLog<E = Evidence> {
+    path: PathBuf,
+    file: File,
+    kept: Vec<E>,
+}
+
+impl<E: EvidenceLine> EvidenceLog<E> {
     /// Appends a line; it is in the file when this returns.
-    pub fn append(&mut self, evidence: Evidence) -> Result<(), RunDirError> {
+    pub fn append(&mut self, evidence: E) -> Result<(), RunDirError> {
         let written =
             serde_json::to_vec(&evidence).map_err(io::Error::from).and_then(|mut line| {
                 line.push(b'\n');
@@ -148,6 +169,21 @@ impl EvidenceLog {
         written.map_err(|source| RunDirError::Write { path: self.path.clone(), source })
     }
 
+    /// What was appended.
+    pub fn lines(&self) -> &[E] {
+        &self.kept
+    }
+
+    /// Ends the file with its `closed` line; all lines, on disk for good.
+    pub fn close(mut self) -> Result<Vec<E>, RunDirError> {
+        let lines = self.kept.len() as u64;
+        self.append(E::closed(Closed { lines }))?;
+        self.file.sync_all().map_err(|source| RunDirError::Write { path: self.path, source })?;
+        Ok(self.kept)
+    }
+}
+
+impl EvidenceLog {
     /// What a worker said at its end.
     pub fn done(&self) -> Option<&Done> {
         self.kept
@@ -158,14 +194,6 @@ impl EvidenceLog {
     /// Whether the backend's end has been seen.
     pub fn has_backend_died(&self) -> bool {
         self.kept.iter().any(|line| matches!(line, Evidence::BackendDied(_)))
-    }
-
-    /// Ends the file with its `closed` line; all lines, on disk for good.
-    pub fn close(mut self) -> Result<Vec<Evidence>, RunDirError> {
-        let lines = self.kept.len() as u64;
-        self.append(Evidence::Closed(Closed { lines }))?;
-        self.file.sync_all().map_err(|source| RunDirError::Write { path: self.path, source })?;
-        Ok(self.kept)
     }
 }
 
@@ -184,12 +212,12 @@ mod tests {
         log.append(line.clone()).unwrap();
         log.append(line.clone()).unwrap();
         assert_eq!(log.close().unwrap().len(), 3);
-        assert_eq!(dir.read_evidence().unwrap()[..2], [line.clone(), line.clone()]);
-        assert_eq!(dir.read_evidence().unwrap().len(), 3);
+        assert_eq!(dir.read_evidence::<Evidence>().unwrap()[..2], [line.clone(), line.clone()]);
+        assert_eq!(dir.read_evidence::<Evidence>().unwrap().len(), 3);
         let mut text = dir.read("evidence.jsonl").unwrap();
         text.truncate(text.len() - 4);
         std::fs::write(dir.file("evidence.jsonl"), text).unwrap();
-        assert_eq!(dir.read_evidence().unwrap(), [line.clone(), line]);
+        assert_eq!(dir.read_evidence::<Evidence>().unwrap(), [line.clone(), line]);
     }
 
     #[test]

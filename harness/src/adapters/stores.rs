@@ -1,5 +1,7 @@
 //! Reads the stage's stores over the wire, with read-only credentials: quota counters, rows of manuals, and objects.
 
+mod traces;
+
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -21,6 +23,8 @@ use verdict::judge::conservation::Figures;
 
 use crate::adapters::poll;
 use crate::adapters::poll::Pace;
+
+pub use traces::Trace;
 
 /// One read.
 const OPERATION: Duration = Duration::from_secs(8);
@@ -57,6 +61,8 @@ pub enum StoresError {
 pub struct Stores {
     dynamodb: aws_sdk_dynamodb::Client,
     s3: aws_sdk_s3::Client,
+    index: aws_sdk_bedrockagentruntime::Client,
+    knowledge_base_id: String,
     usage_table: String,
     manuals_table: String,
     manuals_bucket: String,
@@ -99,7 +105,12 @@ impl Stores {
             .build();
         let dynamodb_config =
             aws_sdk_dynamodb::config::Builder::from(&config).endpoint_url(dynamodb).build();
+        let index_config = aws_sdk_bedrockagentruntime::config::Builder::from(&config)
+            .endpoint_url(endpoint("bedrock-agent-runtime")?)
+            .build();
         Ok(Self {
+            index: aws_sdk_bedrockagentruntime::Client::from_conf(index_config),
+            knowledge_base_id: stage.resources.knowledge_base_id.clone(),
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb_config),
             s3: aws_sdk_s3::Client::from_conf(s3_config),
             usage_table: stage.resources.usage_table.clone(),

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use thiserror::Error;
 use tokio::io::AsyncBufReadExt as _;
 use tokio::io::AsyncWriteExt as _;
@@ -56,9 +57,9 @@ pub enum WorkerStartError {
 
 /// What a worker said.
 #[derive(Debug)]
-pub enum WorkerLine {
+pub enum WorkerLine<E = Evidence> {
     /// A line of evidence.
-    Evidence(Evidence),
+    Evidence(E),
     /// A line that a library printed for people: no evidence, and no harm (goose says how many users it launched).
     Chatter,
     /// A line that should be evidence and is none.
@@ -123,7 +124,7 @@ impl WorkerProcess {
     }
 
     /// The next thing it says. Safe to be cancelled.
-    pub async fn next(&mut self) -> WorkerLine {
+    pub async fn next<E: DeserializeOwned>(&mut self) -> WorkerLine<E> {
         match self.lines.next_line().await {
             Ok(Some(line)) if !line.starts_with('{') => WorkerLine::Chatter,
             Ok(Some(line)) => match serde_json::from_str(&line) {

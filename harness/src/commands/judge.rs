@@ -13,6 +13,7 @@ use crate::cli::output::out;
 use crate::commands::Context;
 use crate::commands::Exit;
 use crate::commands::error::CommandError;
+use crate::commands::features;
 use crate::commands::load::exit;
 use crate::commands::load::write;
 use crate::report::terminal;
@@ -31,6 +32,9 @@ pub struct Args {
 /// Runs the subcommand.
 pub fn run(args: &Args, _ctx: &Context) -> Result<Exit, CommandError> {
     let dir = RunDir::open(args.dir.clone());
+    if suite(&dir).as_deref() == Some("features") {
+        return features::judge_again(args.dir.clone(), args.json);
+    }
     let plan = plan(&dir)?;
     let evidence = dir
         .read_evidence()
@@ -46,6 +50,12 @@ pub fn run(args: &Args, _ctx: &Context) -> Result<Exit, CommandError> {
         out(&terminal::table(&plan, &verdict, &evidence));
     }
     Ok(exit(&verdict))
+}
+
+/// The suite of a run's folder, where its plan says one.
+fn suite(dir: &RunDir) -> Option<String> {
+    let plan: serde_json::Value = serde_json::from_str(&dir.read("plan.json").ok()?).ok()?;
+    plan.get("suite")?.as_str().map(str::to_owned)
 }
 
 /// The plan of a run's folder; one of another schema is refused by name.

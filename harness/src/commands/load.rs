@@ -19,11 +19,12 @@ use crate::commands::Exit;
 use crate::commands::bad_profile;
 use crate::commands::error::CommandError;
 use crate::commands::stage::RuntimeArgs;
+use crate::commands::stand::StageChoice;
 use crate::config::profile_file;
 use job::Job;
-use job::StageChoice;
 
 pub use conclude::exit;
+pub(in crate::commands) use conclude::is_secret;
 pub use conclude::write;
 
 /// Sandboxes of each function under load: as many as a small machine carries.

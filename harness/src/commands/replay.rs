@@ -12,7 +12,7 @@ use crate::commands::Exit;
 use crate::commands::error::CommandError;
 use crate::commands::load::job;
 use crate::commands::load::job::Job;
-use crate::commands::load::job::StageChoice;
+use crate::commands::stand::StageChoice;
 use crate::report::repro::Repro;
 use crate::report::repro::StageRecipe;
 

@@ -183,18 +183,18 @@ fn files() -> String {
     format!("In the folder of this run:\n\n{}", lines.join("\n"))
 }
 
-fn capitalised(word: &str) -> String {
+pub(super) fn capitalised(word: &str) -> String {
     let mut chars = word.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// For the inside of a code span: a backtick would end it.
-fn code(inside: &str) -> String {
+pub(super) fn code(inside: &str) -> String {
     plain(inside).replace('`', "'")
 }
 
 /// One line of text in which nothing but whole code spans is markup.
-fn text(line: &str) -> String {
+pub(super) fn text(line: &str) -> String {
     let line = plain(line);
     let parts: Vec<&str> = line.split('`').collect();
     let spans = parts.len() % 2 == 1;

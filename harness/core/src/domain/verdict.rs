@@ -6,7 +6,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{non_empty::NonEmpty, objective::ObjectiveKind};
+use crate::domain::{features::SkippedScenario, non_empty::NonEmpty, objective::ObjectiveKind};
 
 /// The verdict schema that this build writes.
 pub const VERDICT_SCHEMA: &str = "manuel-verdict/1";
@@ -189,7 +189,13 @@ pub struct VerdictFile {
     pub promises: Vec<PromiseResult>,
     /// Every objective of the profile.
     pub objectives: Vec<ObjectiveResult>,
-    /// Requests by kind and class.
+    /// What the stage could not run, by name; empty for a load.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<SkippedScenario>,
+    /// What is worth knowing and decides nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// Requests by kind and class; of the features, scenarios by outcome.
     pub requests: std::collections::BTreeMap<String, std::collections::BTreeMap<String, u64>>,
 }
 

@@ -66,7 +66,7 @@ fn nothing_selected(seen: &Seen) -> Option<Cause> {
 }
 
 /// A commit stands for another if it is that one, or an abbreviation of at least 7 digits of it.
-fn same_commit(expected: &str, seen: &str) -> bool {
+pub(super) fn same_commit(expected: &str, seen: &str) -> bool {
     expected == seen
         || (expected.len() >= 7
             && !expected.contains('-')

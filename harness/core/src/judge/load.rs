@@ -55,6 +55,8 @@ pub fn judge(plan: &RunPlan, evidence: &[Evidence]) -> Result<VerdictFile, Judge
         judgement,
         promises,
         objectives,
+        skipped: Vec::new(),
+        notes: Vec::new(),
         requests: requests(&seen),
     })
 }
@@ -75,7 +77,7 @@ fn decide(plan: &RunPlan, seen: &Seen, results: &[(ObjectiveResult, Option<u64>)
         detail: format!("`{}` was broken: {}", result.name, timing::figures(result)),
     }));
     let timing: Vec<Breach> = of_target.into_iter().map(|r| timing::breach(plan, r)).collect();
-    never_with_defects(plan, settle(correctness, causes, timing))
+    never_with_defects(&plan.sut_defects, settle(correctness, causes, timing))
 }
 
 /// Whether an objective is about the load generator or the stage, not about what is judged.
@@ -87,17 +89,21 @@ fn is_the_harnesses(result: &ObjectiveResult) -> bool {
 }
 
 /// A build with seeded defects switched on is judged to see what the checks catch: what it passes counts for nothing.
-fn never_with_defects(plan: &RunPlan, verdict: Verdict) -> Verdict {
-    if verdict != Verdict::Pass || plan.sut_defects.is_empty() {
+pub(super) fn never_with_defects(defects: &[String], verdict: Verdict) -> Verdict {
+    if verdict != Verdict::Pass || defects.is_empty() {
         return verdict;
     }
-    let detail = format!("seeded defects are switched on: {}", plan.sut_defects.join(", "));
+    let detail = format!("seeded defects are switched on: {}", defects.join(", "));
     NonEmpty::new(vec![Cause::NotComparable { detail }])
         .map_or(Verdict::Pass, |causes| Verdict::Inconclusive { causes, breaches_seen: Vec::new() })
 }
 
 /// The precedence, and nothing else.
-fn settle(mut correctness: Vec<Breach>, causes: Vec<Cause>, timing: Vec<Breach>) -> Verdict {
+pub(super) fn settle(
+    mut correctness: Vec<Breach>,
+    causes: Vec<Cause>,
+    timing: Vec<Breach>,
+) -> Verdict {
     let interrupted = causes.iter().any(|cause| matches!(cause, Cause::Interrupted { .. }));
     if !interrupted && !correctness.is_empty() {
         // A cause takes the ground from timing only: with one, timing breaches are no evidence.

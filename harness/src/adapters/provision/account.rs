@@ -34,7 +34,7 @@ const PASSWORD_LENGTH: usize = 20;
 
 /// The user pool of a stage, as its users and its administrator see it.
 #[derive(Debug)]
-pub(super) struct Accounts {
+pub struct Accounts {
     sign_in: SignIn,
     admin: Option<Client>,
     user_pool_id: String,
@@ -43,17 +43,18 @@ pub(super) struct Accounts {
 
 /// A user who is signed in.
 #[derive(Debug)]
-pub(super) struct Account {
+pub struct Account {
     /// The password that worked.
-    pub(super) password: String,
+    pub password: String,
     /// Tokens.
-    pub(super) session: Session,
+    pub session: Session,
     /// Made just now: the user has no manual yet.
-    pub(super) created: bool,
+    pub created: bool,
 }
 
 impl Accounts {
-    pub(super) fn new(stage: &StageDescription) -> Result<Self, ProvisionError> {
+    /// The pool of `stage`.
+    pub fn new(stage: &StageDescription) -> Result<Self, ProvisionError> {
         let bounds = Bounds { timeout: REQUEST, connect_timeout: CONNECT };
         let sign_in = SignIn::new(&stage.cognito.endpoint, &stage.cognito.client_id, None, bounds)
             .map_err(|source| ProvisionError::Connection { source })?;
@@ -63,7 +64,8 @@ impl Accounts {
         Ok(Self { sign_in, admin: admin(stage)?, user_pool_id, known })
     }
 
-    pub(super) async fn open(&self, username: &str) -> Result<Account, ProvisionError> {
+    /// Signs a user in, who is made where the stage does not know it.
+    pub async fn open(&self, username: &str) -> Result<Account, ProvisionError> {
         let (password, created) = match self.known.get(username) {
             Some(password) => (throwaway(password, "user password")?.to_owned(), false),
             None => (self.create(username).await?, true),
@@ -73,6 +75,16 @@ impl Accounts {
                 |source| ProvisionError::SignIn { username: username.to_owned(), source },
             )?;
         Ok(Account { password, session, created })
+    }
+
+    /// Takes away a user that was made; one that the stage knows stays, and so does one that cannot be taken away.
+    pub async fn close(&self, username: &str) {
+        if let (Some(admin), false) = (&self.admin, self.known.contains_key(username)) {
+            let delete = admin.admin_delete_user().user_pool_id(&self.user_pool_id);
+            if let Err(error) = delete.username(username).send().await {
+                tracing::warn!(username, %error, "a user of this run stays in the pool");
+            }
+        }
     }
 
     async fn create(&self, username: &str) -> Result<String, ProvisionError> {

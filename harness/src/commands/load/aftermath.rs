@@ -1,9 +1,5 @@
 //! After the load: what must add up is read from the stores, and the backend's log is searched for panics.
 
-use std::io::Read as _;
-use std::io::Seek as _;
-use std::io::SeekFrom;
-
 use sha2::Digest as _;
 use sha2::Sha256;
 use verdict::domain::evidence::BackendDied;
@@ -17,6 +13,7 @@ use verdict::domain::rule::Rule;
 use verdict::judge::conservation::conservations;
 
 use super::prepare::Ready;
+use crate::adapters::backend_log;
 use crate::adapters::emulator_stats;
 use crate::adapters::lambda_figures;
 use crate::adapters::run_dir::EvidenceLog;
@@ -150,27 +147,17 @@ fn last_looks(ready: &Ready, log: &EvidenceLog) -> Vec<Evidence> {
 /// A panic that the backend survived is a broken promise as well: its log says so.
 fn panics(ready: &Ready) -> Option<Evidence> {
     let path = ready.stage.description.admin.backend_log.as_ref()?;
-    let text = match tail(path, ready.prepared.log_offset) {
+    let text = match backend_log::tail(path, ready.prepared.log_offset) {
         Ok(text) => text,
         Err(error) => {
             let detail = format!("the backend's log {path} cannot be read for panics: {error}");
             return Some(Evidence::CapabilityMissing(Lost { detail }));
         }
     };
-    let panic = text
-        .lines()
-        .find(|line| line.contains("\"message\":\"panic\"") || line.contains("panicked at "))?;
+    let panic = backend_log::panic(&text)?;
     Some(Evidence::BackendDied(BackendDied {
         at_ms: 0,
         how: "it panicked".to_owned(),
-        last_lines: vec![panic.to_owned()],
+        last_lines: vec![panic],
     }))
-}
-
-fn tail(path: &str, from: u64) -> std::io::Result<String> {
-    let mut file = std::fs::File::open(path)?;
-    file.seek(SeekFrom::Start(from))?;
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -7,7 +7,6 @@ use verdict::judge::canonical::canonical_json;
 use verdict::judge::whole::judge_whole;
 
 use super::job::Job;
-use super::job::StageChoice;
 use super::prepare::Ready;
 use crate::adapters::run_dir::RunDir;
 use crate::adapters::stage_process::BackendChoice;
@@ -15,6 +14,7 @@ use crate::cli::output::note;
 use crate::cli::output::out;
 use crate::commands::Exit;
 use crate::commands::error::CommandError;
+use crate::commands::stand::StageChoice;
 use crate::report::html;
 use crate::report::junit;
 use crate::report::markdown;
@@ -99,7 +99,7 @@ fn pair((name, value): (&String, &String)) -> (String, String) {
 }
 
 /// What may hold a secret is in no report; a replay has to be given it again.
-fn is_secret(name: &str) -> bool {
+pub(in crate::commands) fn is_secret(name: &str) -> bool {
     ["SECRET", "KEY", "TOKEN", "PASSWORD"].iter().any(|word| name.to_uppercase().contains(word))
 }
 

@@ -23,6 +23,7 @@ use crate::adapters::worker_process::WorkerLine;
 use crate::adapters::worker_process::WorkerProcess;
 use crate::commands::Context;
 use crate::commands::error::CommandError;
+use crate::commands::stand;
 
 /// Processes are sampled this often.
 const SAMPLE: Duration = Duration::from_millis(500);
@@ -117,7 +118,7 @@ impl Drive<'_> {
         loop {
             let happened = tokio::select! {
                 line = worker.next() => Happened::Said(line),
-                state = changed(events) => Happened::Stage(state),
+                state = stand::changed(events) => Happened::Stage(state),
                 _at = samples.tick() => Happened::Sample,
                 () = interrupts.first().cancelled(), if !stopping => Happened::Interrupt,
                 () = &mut silence => Happened::Silence,
@@ -213,14 +214,4 @@ impl Drive<'_> {
     fn at_ms(&self) -> u64 {
         self.began_us.map_or(0, |began_us| (self.clock.us() - began_us) / 1_000)
     }
-}
-
-/// The stage's state once something ended it; never, for a stage of somebody else.
-async fn changed(events: &mut Option<tokio::sync::watch::Receiver<StageState>>) -> StageState {
-    let Some(receiver) = events else { return std::future::pending().await };
-    let ended = |state: &StageState| state.backend_exited.is_some() || state.lost.is_some();
-    let state = receiver.wait_for(ended).await.map(|state| state.clone()).unwrap_or_default();
-    // It is told once.
-    *events = None;
-    state
 }

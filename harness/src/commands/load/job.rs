@@ -1,9 +1,5 @@
 //! One load run from its profile to its exit code: prepare, drive, add up, judge, write.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
-
-use verdict::domain::lambda::LambdaOptions;
 use verdict::domain::profile::Profile;
 
 use super::aftermath;
@@ -11,11 +7,11 @@ use super::conclude;
 use super::drive;
 use super::prepare;
 use crate::adapters::interrupts::Interrupts;
-use crate::adapters::stage_process::BackendChoice;
 use crate::cli::output::note;
 use crate::commands::Context;
 use crate::commands::Exit;
 use crate::commands::error::CommandError;
+use crate::commands::stand::StageChoice;
 
 /// A load to run.
 #[derive(Clone, Debug)]
@@ -34,24 +30,6 @@ pub struct Job {
     pub expect_commit: Option<String>,
     /// Leave a failed stage up.
     pub hold: bool,
-}
-
-/// Where a load runs.
-#[derive(Clone, Debug)]
-pub enum StageChoice {
-    /// On a stage of its own.
-    Embedded {
-        /// Which backend.
-        backend: BackendChoice,
-        /// Functions behind a gateway, instead of a server.
-        lambda: Option<LambdaOptions>,
-        /// Seeded defects.
-        defects: Vec<String>,
-        /// Variables of the backend.
-        env: BTreeMap<String, String>,
-    },
-    /// On a stage that stands.
-    File(PathBuf),
 }
 
 /// Runs `job`; a second Ctrl-C ends the waiting.
@@ -78,18 +56,8 @@ async fn in_order(job: Job, ctx: &Context, interrupts: &Interrupts) -> Result<Ex
     }
     .await;
     if job.hold && !matches!(outcome, Ok(Exit::Pass)) {
-        hold(&ready, interrupts).await;
+        ready.stage.hold(interrupts).await;
     }
     ready.stage.stop().await;
     outcome
-}
-
-async fn hold(ready: &prepare::Ready, interrupts: &Interrupts) {
-    let stage = &ready.stage.description;
-    note(&format!("\nThe stage is left up: {} (Ctrl-C stops it)", stage.base_url));
-    if let Some(process) = &ready.stage.process {
-        note(&format!("  described by {}", process.stage_file().display()));
-    }
-    // A first Ctrl-C may have ended the run already: then the second ends the stage.
-    interrupts.first().cancelled().await;
 }

@@ -2,13 +2,7 @@
 //! `plan.json` written. What can be refused is refused before anything is started.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use manuel_client::ManuelClient;
-use manuel_client::Request;
-use manuel_client::SendOptions;
-use manuel_client::answers::VersionAnswer;
-use tokio::sync::watch;
 use verdict::domain::question::QuestionSet;
 use verdict::domain::run::RUN_SCHEMA;
 use verdict::domain::run::RunPlan;
@@ -21,7 +15,6 @@ use verdict::plan::load::LoadPlan;
 use verdict::plan::load::plan;
 
 use super::job::Job;
-use super::job::StageChoice;
 use crate::adapters::embedded_stage::ModelLatency;
 use crate::adapters::emulator_stats;
 use crate::adapters::interrupts::Interrupts;
@@ -34,21 +27,19 @@ use crate::adapters::provision::WantedUser;
 use crate::adapters::resources::machine;
 use crate::adapters::run_dir::EvidenceLog;
 use crate::adapters::run_dir::RunDir;
-use crate::adapters::stage_process::StageProcess;
 use crate::adapters::stage_process::StageRequest;
-use crate::adapters::stage_process::StageState;
 use crate::adapters::stores::Stores;
 use crate::adapters::system_clock;
 use crate::cli::output::note;
 use crate::commands::Context;
 use crate::commands::error::CommandError;
 use crate::commands::stage::manual_files;
-use crate::commands::stage::start_failure;
+use crate::commands::stand::StageChoice;
+use crate::commands::stand::Stand;
+use crate::commands::stand::run_folder;
+use crate::commands::stand::standing;
 use crate::config::questions;
-use crate::config::stage_file;
 
-/// One look at `/version`.
-const VERSION: Duration = Duration::from_secs(5);
 /// Users that are made at once.
 const CONCURRENCY: usize = 24;
 
@@ -57,7 +48,7 @@ const CONCURRENCY: usize = 24;
 pub(super) struct Ready {
     pub(super) prepared: Prepared,
     pub(super) dir: RunDir,
-    pub(super) stage: Stage,
+    pub(super) stage: Stand,
 }
 
 /// What was made on the stage.
@@ -76,26 +67,6 @@ pub(super) struct Prepared {
     pub(super) functions_before: Option<lambda_figures::ByFunction>,
     /// Length of the backend's log before the run.
     pub(super) log_offset: u64,
-}
-
-/// The stage of a run.
-#[derive(Debug)]
-pub(super) struct Stage {
-    pub(super) description: StageDescription,
-    /// None for one that somebody else put up.
-    pub(super) process: Option<StageProcess>,
-    pub(super) events: Option<watch::Receiver<StageState>>,
-}
-
-impl Stage {
-    /// Stops a stage of our own, and waits until it has.
-    pub(super) async fn stop(&mut self) {
-        if let Some(process) = self.process.take()
-            && let Err(error) = process.stop().await
-        {
-            note(&format!("warning: {error}"));
-        }
-    }
 }
 
 pub(super) async fn prepare(
@@ -200,10 +171,6 @@ fn run_dir(job: &Job, ctx: &Context) -> Result<RunDir, CommandError> {
     RunDir::create(ctx.root.join("reports").join(name)).map_err(run_folder)
 }
 
-fn run_folder(source: crate::adapters::run_dir::RunDirError) -> CommandError {
-    CommandError::environment("the report folder cannot be used", source)
-}
-
 /// The limits of the stage, where they are known before it is asked.
 fn known_limits(stage: &StageChoice) -> Result<Option<Limits>, CommandError> {
     match stage {
@@ -235,74 +202,21 @@ fn after_preparation(users: usize, manuals: usize, limits: &Limits) -> Limits {
     Limits { rate_limit: limits.rate_limit.map(left), ..limits.clone() }
 }
 
-/// The description of a stage that somebody else put up.
-fn standing(file: &std::path::Path) -> Result<StageDescription, CommandError> {
-    stage_file::read(file).map_err(|error| CommandError::BadFile(error.into()))
-}
-
-/// Asks the backend itself which build it is: a description may be older than it.
-async fn ask_version(description: &mut StageDescription) -> Result<(), CommandError> {
-    let unanswered = |why: String| CommandError::Environment {
-        what: format!("the backend at {} does not answer", description.base_url),
-        source: Some(why.into()),
-        hint: Some("is the stage still up?".to_owned()),
-    };
-    let client = ManuelClient::new(&description.base_url, None, VERSION, VERSION)
-        .map_err(|error| unanswered(error.to_string()))?;
-    let prepared = client
-        .prepare_request(&Request::Version, &SendOptions::default())
-        .map_err(|error| unanswered(error.to_string()))?;
-    let clock = system_clock::Stopwatch::start();
-    let exchange = client
-        .send(&prepared, &move || clock.us())
-        .await
-        .map_err(|error| unanswered(error.to_string()))?;
-    let version: VersionAnswer = serde_json::from_slice(&exchange.body)
-        .map_err(|error| unanswered(format!("it is not Manuel: {error}")))?;
-    description.sut_commit = version.git_commit;
-    description.sut_defects = version.defects;
-    Ok(())
-}
-
 async fn stage(
     job: &Job,
     ctx: &Context,
     dir: &RunDir,
     interrupts: &Interrupts,
-) -> Result<Stage, CommandError> {
-    match &job.stage {
-        StageChoice::File(file) => {
-            let mut description = standing(file)?;
-            ask_version(&mut description).await?;
-            Ok(Stage { description, process: None, events: None })
-        }
-        StageChoice::Embedded { backend, lambda, defects, env } => {
-            let mut request =
-                StageRequest::new(ctx.root.clone(), dir.path().to_path_buf(), job.seed);
-            request.backend = backend.clone();
-            request.lambda = *lambda;
-            request.env = env.clone();
-            if let Some(latency) = job.profile.raw().model_latency {
-                request.model_latency = ModelLatency {
-                    median_ms: latency.median_ms,
-                    p95_ms: latency.p95_ms,
-                    ms_per_1000_output_tokens: latency.ms_per_1000_output_tokens,
-                };
-            }
-            let request = request.with_defects(defects.clone());
-            let cancelled = interrupts.first().cancelled();
-            let process = StageProcess::start_until(request, &ctx.exe, cancelled, note)
-                .await
-                .map_err(start_failure)?;
-            note(&format!(
-                "stage ready in {} ms: {}",
-                process.ready_ms(),
-                process.description().base_url
-            ));
-            let events = Some(process.events());
-            Ok(Stage { description: process.description().clone(), process: Some(process), events })
-        }
+) -> Result<Stand, CommandError> {
+    let mut request = StageRequest::new(ctx.root.clone(), dir.path().to_path_buf(), job.seed);
+    if let Some(latency) = job.profile.raw().model_latency {
+        request.model_latency = ModelLatency {
+            median_ms: latency.median_ms,
+            p95_ms: latency.p95_ms,
+            ms_per_1000_output_tokens: latency.ms_per_1000_output_tokens,
+        };
     }
+    Stand::up(&job.stage, request, ctx, interrupts).await
 }
 
 async fn users(

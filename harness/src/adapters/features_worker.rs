@@ -1,0 +1,283 @@
+//! The features worker: a process of its own, for the runner of scenarios catches unwinding and owns statics. It is told
+//! everything on stdin (one JSON line; the end of stdin means stop), and says what became of each attempt on stdout.
+
+pub mod catalogue;
+pub mod evidence;
+pub mod outcome;
+pub mod params;
+pub mod person;
+pub mod run;
+pub mod seen;
+pub mod world;
+
+mod steps;
+
+use std::path::Path;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use cucumber::Cucumber;
+use cucumber::ScenarioType;
+use cucumber::WriterExt as _;
+use cucumber::cli;
+use cucumber::gherkin;
+use cucumber::runner;
+use cucumber::writer;
+use futures::FutureExt as _;
+use manuel_client::contract::Contract;
+use serde::Deserialize;
+use serde::Serialize;
+use thiserror::Error;
+use verdict::domain::evidence::Lost;
+use verdict::domain::features::FEATURES_EVIDENCE_SCHEMA;
+use verdict::domain::features::FeaturesDone;
+use verdict::domain::features::FeaturesEvidence;
+use verdict::domain::features::FeaturesHello;
+use verdict::domain::features::FeaturesPlan;
+use verdict::domain::stage::Capability;
+use verdict::domain::stage::StageDescription;
+
+use crate::adapters::lifeline::Lifeline;
+use crate::adapters::lifeline::LifelineError;
+use crate::adapters::provision;
+use crate::adapters::provision::Accounts;
+use crate::adapters::provision::ManualFile;
+use crate::adapters::stores::Stores;
+use crate::config::features;
+use crate::config::fixtures;
+use crate::config::questions;
+use catalogue::Catalogue;
+use catalogue::CatalogueError;
+use evidence::EvidenceWriter;
+use evidence::say;
+use outcome::StepError;
+use run::Run;
+use world::FeatureWorld;
+
+/// The plan has to come at once: the runner writes it before anything else.
+const PLAN_WITHIN: Duration = Duration::from_secs(10);
+/// A few hundred scenarios with their steps.
+const PLAN_BYTES: u64 = 64 << 20;
+/// Scenarios that run at once.
+const CONCURRENCY: usize = 16;
+/// A scenario that did not pass is tried once more: what holds then is flaky.
+const RETRIES: usize = 1;
+
+/// What a worker is told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeaturesJob {
+    /// What runs, in its order.
+    pub plan: FeaturesPlan,
+    /// Where.
+    pub stage: StageDescription,
+    /// The project root: features and fixtures are below it.
+    pub root: PathBuf,
+    /// The Cucumber JSON that is written.
+    pub json: PathBuf,
+    /// End at the first scenario that does not pass.
+    pub fail_fast: bool,
+}
+
+/// Why a worker could not do its part: the runner reports it as exit 4.
+#[derive(Debug, Error)]
+pub enum FeaturesWorkerError {
+    /// Nobody told it what to do.
+    #[error("the worker was given no plan")]
+    Lifeline(#[source] LifelineError),
+    /// Not a plan.
+    #[error("the worker's plan does not parse")]
+    Plan(#[source] serde_json::Error),
+    /// Features that changed between plan and run.
+    #[error("the features are not those that were planned")]
+    Changed,
+    /// They cannot be read any more.
+    #[error("the features cannot be read")]
+    Features(#[source] features::FeaturesError),
+    /// The steps do not compile.
+    #[error("the steps cannot be used")]
+    Catalogue(#[source] CatalogueError),
+    /// Users, stores or fixtures cannot be used.
+    #[error("cannot prepare the features: {what}")]
+    Prepare {
+        /// What exactly.
+        what: &'static str,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The Cucumber JSON cannot be written.
+    #[error("cannot write {path}")]
+    Json {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// Runs one plan to its end, or to the end of stdin.
+pub async fn run() -> Result<(), FeaturesWorkerError> {
+    let mut lifeline = Lifeline::hold().map_err(FeaturesWorkerError::Lifeline)?;
+    let line =
+        lifeline.line(PLAN_WITHIN, PLAN_BYTES).await.map_err(FeaturesWorkerError::Lifeline)?;
+    let job: FeaturesJob = serde_json::from_str(&line).map_err(FeaturesWorkerError::Plan)?;
+    let catalogue = Catalogue::new().map_err(FeaturesWorkerError::Catalogue)?;
+    let planned = planned(&job)?;
+    let file = std::fs::File::create(&job.json)
+        .map_err(|source| FeaturesWorkerError::Json { path: job.json.clone(), source })?;
+    FeatureWorld::share(Arc::new(equip(&job).await?));
+    say(&FeaturesEvidence::Hello(FeaturesHello {
+        schema: FEATURES_EVIDENCE_SCHEMA.to_owned(),
+        pid: std::process::id(),
+    }));
+    tokio::select! {
+        attempts = all(planned, &catalogue, file, job.fail_fast) => {
+            say(&FeaturesEvidence::Done(FeaturesDone { attempts }));
+        }
+        // The runner is gone, or wants no more: what was seen has been said.
+        _end = lifeline.ended() => {}
+    }
+    Ok(())
+}
+
+/// Runs the scenarios; how many attempts ended.
+async fn all(
+    planned: Vec<gherkin::Feature>,
+    catalogue: &Catalogue,
+    json: std::fs::File,
+    fail_fast: bool,
+) -> u64 {
+    let mut runner = runner::Basic::<FeatureWorld>::default()
+        .max_concurrent_scenarios(CONCURRENCY)
+        .retries(RETRIES)
+        .steps(catalogue.collection());
+    if fail_fast {
+        runner = runner.fail_fast();
+    }
+    let runner = runner
+        .which_scenario(|_, _, scenario: &gherkin::Scenario| {
+            // Who moves the clock moves it for everybody.
+            let alone = scenario.tags.iter().any(|tag| tag == "clock" || tag == "alone");
+            if alone { ScenarioType::Serial } else { ScenarioType::Concurrent }
+        })
+        .before(|feature, _, scenario, world: &mut FeatureWorld| {
+            let file = feature.path.as_deref().unwrap_or(Path::new("")).display();
+            world.id = format!("{file}:{}", scenario.position.line);
+            async {}.boxed_local()
+        })
+        .after(|_, _, _, _, world: Option<&mut FeatureWorld>| {
+            async move {
+                if let Some(world) = world {
+                    world.clean_up().await;
+                }
+            }
+            .boxed_local()
+        });
+    let attempts = Arc::new(AtomicU64::new(0));
+    let ours = EvidenceWriter::new(Arc::clone(&attempts)).assert_normalized();
+    let writer = writer::Tee::new(ours, writer::Json::new(json));
+    Cucumber::<_, _, (), _, _, cli::Empty>::custom(Planned(planned), runner, writer)
+        .with_default_cli()
+        .run(())
+        .await;
+    attempts.load(Ordering::SeqCst)
+}
+
+/// The scenarios of the plan, in its order.
+fn planned(job: &FeaturesJob) -> Result<Vec<gherkin::Feature>, FeaturesWorkerError> {
+    let all = features::read(&job.root).map_err(FeaturesWorkerError::Features)?;
+    if all.sha256 != job.plan.features_sha256 {
+        return Err(FeaturesWorkerError::Changed);
+    }
+    job.plan
+        .scenarios
+        .iter()
+        .map(|plan| {
+            let found = all.scenarios.iter().find(|scenario| scenario.plan.id == plan.id);
+            found.map(|scenario| scenario.feature.clone()).ok_or(FeaturesWorkerError::Changed)
+        })
+        .collect()
+}
+
+/// Hands planned features to the runner.
+#[derive(Debug)]
+struct Planned(Vec<gherkin::Feature>);
+
+impl cucumber::Parser<()> for Planned {
+    type Cli = cli::Empty;
+    type Output = futures::stream::Iter<
+        std::iter::Map<
+            std::vec::IntoIter<gherkin::Feature>,
+            fn(gherkin::Feature) -> cucumber::parser::Result<gherkin::Feature>,
+        >,
+    >;
+
+    fn parse(self, (): (), _cli: cli::Empty) -> Self::Output {
+        futures::stream::iter(self.0.into_iter().map(Ok as fn(_) -> _))
+    }
+}
+
+async fn equip(job: &FeaturesJob) -> Result<Run, FeaturesWorkerError> {
+    let stage = &job.stage;
+    let accounts = Accounts::new(stage).map_err(|source| prepare("users", source))?;
+    let signer = provision::signer(stage).map_err(|source| prepare("signatures", source))?;
+    let stores = if stage.capabilities.has(Capability::StoresReadable) {
+        Some(Stores::of(stage).await.map_err(|source| prepare("stores", source))?)
+    } else {
+        None
+    };
+    let manuals = fixtures::manuals(&job.root).map_err(|source| prepare("manuals", source))?;
+    let manuals = manuals
+        .into_iter()
+        .map(|(key, manual)| {
+            let file = ManualFile {
+                key: manual.key,
+                filename: manual.filename,
+                content_type: manual.content_type,
+                bytes: manual.bytes.into(),
+            };
+            (key, file)
+        })
+        .collect();
+    let questions = questions::read(&job.root).map_err(|source| prepare("questions", source))?;
+    let resources = &stage.resources;
+    let words = [
+        &resources.usage_table,
+        &resources.manuals_table,
+        &resources.rate_limit_table,
+        &resources.errors_table,
+        &resources.manuals_bucket,
+        &resources.audio_bucket,
+        &resources.knowledge_base_id,
+        &resources.data_source_id,
+    ];
+    let contract = Contract::new(words).map_err(|source| prepare("the contract", source))?;
+    Ok(Run::new(
+        (job.plan.clone(), stage.clone(), job.root.clone()),
+        accounts,
+        signer,
+        stores,
+        (manuals, questions),
+        contract,
+    ))
+}
+
+fn prepare(
+    what: &'static str,
+    source: impl std::error::Error + Send + Sync + 'static,
+) -> FeaturesWorkerError {
+    FeaturesWorkerError::Prepare { what, source: Box::new(source) }
+}
+
+/// What a worker that cannot go on says last.
+pub fn last_words(error: &FeaturesWorkerError) -> FeaturesEvidence {
+    let StepError::Lost { what } = StepError::lost_by("the worker", error) else {
+        return FeaturesEvidence::WorkerLost(Lost { detail: error.to_string() });
+    };
+    FeaturesEvidence::WorkerLost(Lost { detail: what })
+}

@@ -1,0 +1,97 @@
+//! The answer that a person last had, and typed looks at it.
+
+use manuel_client::Exchange;
+use manuel_client::Request;
+use manuel_client::SignatureHeaders;
+use manuel_client::answers::ErrorAnswer;
+use manuel_client::answers::QueryAnswer;
+use manuel_client::answers::UsageFigures;
+use manuel_client::contract::Parsed;
+
+use super::outcome::StepError;
+use super::outcome::StepResult;
+
+/// Longest piece of a body in a message.
+const SHOWN: usize = 300;
+
+/// An answer that keeps the contract.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// What was asked.
+    pub request: Request,
+    /// What came back.
+    pub exchange: Exchange,
+    /// Its body.
+    pub parsed: Parsed,
+    /// The signature that was sent, for a replay.
+    pub signature: Option<SignatureHeaders>,
+}
+
+impl Seen {
+    /// In a sentence: status, and code or the begin of the body.
+    pub fn summary(&self) -> String {
+        let status = self.exchange.status;
+        match &self.parsed {
+            Parsed::Error(error) => format!("{status} `{}`: {}", error.code, error.error),
+            Parsed::Query(query) => {
+                let sources: Vec<String> = query
+                    .sources
+                    .iter()
+                    .map(|source| {
+                        let page =
+                            source.page_number.map_or("-".to_owned(), |page| page.to_string());
+                        format!("{} p. {page}", source.manual_name)
+                    })
+                    .collect();
+                format!("{status} \"{}\" citing [{}]", query.answer, sources.join(", "))
+            }
+            _ => {
+                let body = String::from_utf8_lossy(&self.exchange.body);
+                format!("{status} {}", body.chars().take(SHOWN).collect::<String>())
+            }
+        }
+    }
+
+    /// A refusal.
+    pub fn refusal(&self) -> StepResult<&ErrorAnswer> {
+        match &self.parsed {
+            Parsed::Error(error) => Ok(error),
+            _ => Err(StepError::broken("a refusal", self.summary())),
+        }
+    }
+
+    /// A refusal of this status and code.
+    pub fn refused_with(&self, status: u16, code: &str) -> StepResult<&ErrorAnswer> {
+        let error = self.refusal()?;
+        if self.exchange.status == status && error.code == code {
+            return Ok(error);
+        }
+        Err(StepError::broken(format!("{status} `{code}`"), self.summary()))
+    }
+
+    /// An answered question.
+    pub fn answer(&self) -> StepResult<&QueryAnswer> {
+        match &self.parsed {
+            Parsed::Query(query) => Ok(query),
+            _ => Err(StepError::broken("an answer to the question", self.summary())),
+        }
+    }
+
+    /// The figures that go with an answer.
+    pub fn figures(&self) -> StepResult<UsageFigures> {
+        match &self.parsed {
+            Parsed::Query(query) => Ok(query.usage),
+            Parsed::Transcribed(transcribed) => Ok(transcribed.usage),
+            Parsed::Usage(usage) => Ok(usage.figures),
+            _ => Err(StepError::broken("an answer with usage figures", self.summary())),
+        }
+    }
+
+    /// Any success.
+    pub fn success(&self) -> StepResult<&Parsed> {
+        match &self.parsed {
+            Parsed::Error(_) => Err(StepError::broken("a success", self.summary())),
+            parsed => Ok(parsed),
+        }
+    }
+}

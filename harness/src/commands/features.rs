@@ -1,0 +1,122 @@
+//! `harness features`: runs the features against a stage and judges what was seen.
+
+mod drive;
+mod job;
+mod prepare;
+mod steps;
+mod write;
+
+use std::path::PathBuf;
+
+use verdict::domain::features::Selection;
+use verdict::domain::lambda::LambdaOptions;
+
+use crate::adapters::features_worker;
+use crate::adapters::features_worker::evidence::say;
+use crate::adapters::stage_process::BackendChoice;
+use crate::cli::output::note;
+use crate::commands::Context;
+use crate::commands::Exit;
+use crate::commands::error::CommandError;
+use crate::commands::stage::RuntimeArgs;
+use crate::commands::stand::StageChoice;
+use job::FeaturesRun;
+
+pub use write::judge_again;
+
+/// Sandboxes of each function: as many as a small machine carries.
+const SANDBOXES: u32 = 8;
+/// How long a request waits for one of them, in milliseconds: an account has a thousand, where nobody waits.
+const QUEUE_MS: u64 = 15_000;
+
+/// Arguments of `harness features`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// Files, folders, or one scenario as FILE:LINE [default: all features].
+    #[arg(value_name = "FILE[:LINE]")]
+    places: Vec<String>,
+    /// Only scenarios whose tags fit: `@quota and not @slow`.
+    #[arg(long, value_name = "EXPR")]
+    tags: Option<String>,
+    /// Only scenarios whose name fits a regular expression.
+    #[arg(long, value_name = "REGEX")]
+    name: Option<String>,
+    /// Orders the scenarios, and draws what they generate.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// End at the first scenario that does not pass.
+    #[arg(long)]
+    fail_fast: bool,
+    /// Print every step that features may use, and run nothing.
+    #[arg(long)]
+    steps: bool,
+    /// A stage that stands already (`stage.json`, or a file in scenarios/stages/) [default: an embedded one].
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["backend_bin", "defects", "variables"])]
+    stage: Option<PathBuf>,
+    /// A built backend, instead of building the workspace's; with --runtime lambda, the folder of the functions.
+    #[arg(long, value_name = "PATH")]
+    backend_bin: Option<PathBuf>,
+    /// Seeded defects to switch on (builds `server-defects` unless --backend-bin is given).
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    defects: Vec<String>,
+    /// A variable of the backend that differs from what the stage sets; may be repeated.
+    #[arg(long = "env", value_name = "NAME=VALUE", value_parser = super::stage::pair)]
+    variables: Vec<(String, String)>,
+    #[command(flatten)]
+    runtime: RuntimeArgs,
+    /// The commit that must answer; another is Inconclusive (`TargetChanged`).
+    #[arg(long, value_name = "SHA")]
+    expect_commit: Option<String>,
+    /// Leave the stage up after a run that did not pass, until Ctrl-C.
+    #[arg(long)]
+    hold: bool,
+}
+
+/// Runs the subcommand.
+pub async fn run(args: Args, ctx: &Context) -> Result<Exit, CommandError> {
+    if args.steps {
+        return steps::print();
+    }
+    let usual =
+        LambdaOptions { sandboxes: SANDBOXES, queue_ms: QUEUE_MS, ..LambdaOptions::default() };
+    let lambda = args.runtime.lambda(usual)?;
+    let stage = match args.stage {
+        Some(_) if lambda.is_some() => {
+            return Err(CommandError::usage(
+                "the stage that stands has its runtime already".to_owned(),
+                "leave --runtime out".to_owned(),
+            ));
+        }
+        Some(file) => StageChoice::File(file),
+        None => StageChoice::Embedded {
+            backend: args
+                .backend_bin
+                .map_or(BackendChoice::Build { defects: false }, BackendChoice::Binary),
+            lambda,
+            defects: args.defects,
+            env: args.variables.into_iter().collect(),
+        },
+    };
+    let selection = Selection { tags: args.tags, name: args.name, places: args.places };
+    let run = FeaturesRun {
+        selection,
+        seed: args.seed,
+        fail_fast: args.fail_fast,
+        stage,
+        expect_commit: args.expect_commit,
+        hold: args.hold,
+    };
+    job::execute(run, ctx).await
+}
+
+/// The worker process, `harness __features-worker`.
+pub async fn worker() -> Exit {
+    match features_worker::run().await {
+        Ok(()) => Exit::Pass,
+        Err(error) => {
+            say(&features_worker::last_words(&error));
+            note(&format!("features worker: {error}"));
+            Exit::Environment
+        }
+    }
+}

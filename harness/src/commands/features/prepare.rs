@@ -1,0 +1,227 @@
+//! Everything before the first scenario: features read, steps matched, the stage up, what it cannot run left out by name,
+//! and `plan.json` written.
+
+use std::path::Path;
+
+use rand::SeedableRng as _;
+use rand::seq::SliceRandom as _;
+use rand_chacha::ChaCha12Rng;
+use verdict::domain::features::FEATURES_RUN_SCHEMA;
+use verdict::domain::features::FeaturesPlan;
+use verdict::domain::features::ScenarioPlan;
+use verdict::domain::features::SkippedScenario;
+use verdict::domain::stage::Capability;
+use verdict::domain::stage::Runtime;
+use verdict::domain::stage::StageDescription;
+
+use super::job::FeaturesRun;
+use crate::adapters::features_worker::catalogue::Catalogue;
+use crate::adapters::features_worker::catalogue::CatalogueError;
+use crate::adapters::interrupts::Interrupts;
+use crate::adapters::resources::machine;
+use crate::adapters::run_dir::RunDir;
+use crate::adapters::stage_process::StageRequest;
+use crate::adapters::system_clock;
+use crate::commands::Context;
+use crate::commands::error::CommandError;
+use crate::commands::stand::StageChoice;
+use crate::commands::stand::Stand;
+use crate::commands::stand::run_folder;
+use crate::config::features;
+use crate::config::features::FeaturesError;
+use crate::config::features::Filter;
+use crate::config::features::Scenario;
+
+/// Quotas of an embedded stage: a scenario reaches them in seconds. A stage that stands has its own.
+const DAILY_QUOTA: u64 = 8;
+/// Reached within two days.
+const MONTHLY_QUOTA: u64 = 12;
+/// Everything in 127.0.0.0/8 but 127.224.0.0/11, from where strangers come.
+const ALLOWLIST: &str = "127.0.0.0/9,127.128.0.0/10,127.192.0.0/11";
+
+/// What was asked for.
+#[derive(Debug)]
+pub(super) struct Selected {
+    scenarios: Vec<Scenario>,
+    sha256: String,
+}
+
+/// A run that may begin.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub(super) plan: FeaturesPlan,
+    pub(super) dir: RunDir,
+    pub(super) stage: Stand,
+    /// Length of the backend's log before the run.
+    pub(super) log_offset: u64,
+}
+
+/// Reads and selects; what no step runs is refused.
+pub(super) fn select(run: &FeaturesRun, ctx: &Context) -> Result<Selected, CommandError> {
+    let unusable = |error: FeaturesError| {
+        let mut text = error.to_string();
+        if let Some(source) = std::error::Error::source(&error) {
+            text = format!("{text}: {source}");
+        }
+        let hint = match &error {
+            FeaturesError::Place { nearest, .. } => {
+                nearest.as_ref().map(|near| format!("did you mean {near}?"))
+            }
+            FeaturesError::Read { .. } => Some("is --root the project's root?".to_owned()),
+            FeaturesError::Tags { .. } => {
+                Some("for example: @quota and not (@slow or @clock)".to_owned())
+            }
+            _ => None,
+        };
+        CommandError::usage(text, hint)
+    };
+    let selection = &run.selection;
+    let filter =
+        Filter::new(selection.tags.as_deref(), selection.name.as_deref(), &selection.places)
+            .map_err(unusable)?;
+    let all = features::read(&ctx.root).map_err(unusable)?;
+    let scenarios = filter.select(&all).map_err(unusable)?;
+    let catalogue = Catalogue::new()
+        .map_err(|source| CommandError::environment("the steps cannot be used", source))?;
+    catalogue.check(&all.scenarios).map_err(|error| match error {
+        CatalogueError::Unmatched(_) => CommandError::usage(
+            error.to_string(),
+            "`harness features --steps` prints every step".to_owned(),
+        ),
+        CatalogueError::Expression { .. } => {
+            CommandError::environment("the steps cannot be used", error)
+        }
+    })?;
+    Ok(Selected { scenarios, sha256: all.sha256 })
+}
+
+pub(super) async fn prepare(
+    run: &FeaturesRun,
+    selected: Selected,
+    ctx: &Context,
+    interrupts: &Interrupts,
+) -> Result<Ready, CommandError> {
+    let name = format!(
+        "features-{}-{}-{:04x}",
+        run.seed,
+        system_clock::compact(),
+        std::process::id() & 0xffff
+    );
+    let dir = RunDir::create(ctx.root.join("reports").join(name)).map_err(run_folder)?;
+    let mut request = StageRequest::new(ctx.root.clone(), dir.path().to_path_buf(), run.seed);
+    request.users = Vec::new();
+    request.daily_quota = DAILY_QUOTA;
+    request.monthly_quota = MONTHLY_QUOTA;
+    request.env.insert("IP_ALLOWLIST".to_owned(), ALLOWLIST.to_owned());
+    let stage = Stand::up(&run.stage, request, ctx, interrupts).await?;
+    let plan = plan(run, selected, &dir, &stage.description);
+    let json = serde_json::to_vec_pretty(&plan)
+        .map_err(|source| CommandError::environment("cannot write the plan", source))?;
+    let log = stage.description.admin.backend_log.as_ref();
+    let log_offset = log.and_then(|path| std::fs::metadata(path).ok()).map_or(0, |m| m.len());
+    let mut ready = Ready { plan, dir, stage, log_offset };
+    if let Err(error) = ready.dir.write("plan.json", &json) {
+        ready.stage.stop().await;
+        return Err(run_folder(error));
+    }
+    Ok(ready)
+}
+
+fn plan(
+    run: &FeaturesRun,
+    selected: Selected,
+    dir: &RunDir,
+    stage: &StageDescription,
+) -> FeaturesPlan {
+    let (mut scenarios, mut skipped) = (Vec::new(), Vec::new());
+    for scenario in selected.scenarios {
+        let ScenarioPlan { id, feature, name, .. } = scenario.plan.clone();
+        match lacking(&scenario.plan, stage) {
+            Some(why) => skipped.push(SkippedScenario { id, feature, name, why }),
+            None => scenarios.push(scenario.plan),
+        }
+    }
+    scenarios.shuffle(&mut ChaCha12Rng::seed_from_u64(run.seed));
+    let run_id = dir.path().file_name().map(|name| name.to_string_lossy().into_owned());
+    FeaturesPlan {
+        schema: FEATURES_RUN_SCHEMA.to_owned(),
+        run_id: run_id.unwrap_or_default(),
+        suite: "features".to_owned(),
+        seed: run.seed,
+        selection: run.selection.clone(),
+        features_sha256: selected.sha256,
+        scenarios,
+        skipped,
+        harness_commit: env!("HARNESS_COMMIT").to_owned(),
+        sut_commit: stage.sut_commit.clone(),
+        expect_commit: run.expect_commit.clone(),
+        sut_defects: stage.sut_defects.clone(),
+        stage: stage.name.clone(),
+        limits: stage.limits.clone(),
+        stage_arguments: stage_arguments(&run.stage),
+        machine: machine(),
+        tools: crate::commands::tools(),
+        started_at: system_clock::rfc3339(),
+    }
+}
+
+/// Tags that ask something of a stage.
+const NEEDS: &[(&str, Capability, &str)] = &[
+    ("clock", Capability::Clock, "its clock can be moved (`clock`)"),
+    ("stores", Capability::StoresReadable, "its stores can be read (`stores_readable`)"),
+    ("outages", Capability::Outages, "a dependency can fail for one user (`outages`)"),
+    (
+        "addresses",
+        Capability::SourceAddresses,
+        "clients have addresses of their own (`source_addresses`)",
+    ),
+    ("exact", Capability::DeterministicModel, "the model answers exactly (`deterministic_model`)"),
+];
+
+/// What the stage lacks for a scenario.
+fn lacking(scenario: &ScenarioPlan, stage: &StageDescription) -> Option<String> {
+    let has = |tag: &str| scenario.tags.iter().any(|own| own == tag);
+    let lacks = |(tag, capability, _): &&(&str, Capability, &str)| {
+        has(tag) && !stage.capabilities.has(*capability)
+    };
+    if let Some((tag, _, what)) = NEEDS.iter().find(lacks) {
+        return Some(format!("@{tag} needs a stage where {what}"));
+    }
+    if has("local") && stage.admin.emulators_url.is_none() {
+        return Some("@local needs a stage of emulators".to_owned());
+    }
+    if has("server") && stage.runtime == Runtime::Lambda {
+        return Some("@server needs a backend that is one process".to_owned());
+    }
+    if !stage.capabilities.has(Capability::ProvisionUsers) {
+        return Some("every scenario needs users of its own (`provision_users`)".to_owned());
+    }
+    None
+}
+
+/// The arguments that put the same stage up again.
+fn stage_arguments(stage: &StageChoice) -> String {
+    let mut words: Vec<String> = Vec::new();
+    match stage {
+        StageChoice::File(file) => words.extend(["--stage".to_owned(), quoted(file)]),
+        StageChoice::Embedded { backend, lambda, defects, env } => {
+            if let crate::adapters::stage_process::BackendChoice::Binary(path) = backend {
+                words.extend(["--backend-bin".to_owned(), quoted(path)]);
+            }
+            if lambda.is_some() {
+                words.push("--runtime lambda".to_owned());
+            }
+            if !defects.is_empty() {
+                words.push(format!("--defects {}", defects.join(",")));
+            }
+            let shown = env.iter().filter(|(name, _)| !crate::commands::load::is_secret(name));
+            words.extend(shown.map(|(name, value)| format!("--env '{name}={value}'")));
+        }
+    }
+    words.join(" ")
+}
+
+fn quoted(path: &Path) -> String {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    format!("'{}'", path.display())
+}

@@ -1,0 +1,11 @@
+//! A run of the features as text: for a terminal, for a CI, for a reader, and as living documentation.
+
+mod junit;
+mod page;
+mod summary;
+mod terminal;
+
+pub use junit::junit;
+pub use page::page;
+pub use summary::summary;
+pub use terminal::terminal;
