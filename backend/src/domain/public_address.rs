@@ -6,7 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
-/// The longest URL.
+use crate::domain::text::{is_control, is_line_separator};
+
+/// The longest URL, in bytes.
 const URL_BYTES_MAX: usize = 2048;
 
 /// Why nothing is fetched from a URL.
@@ -81,22 +83,28 @@ fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     address.to_ipv4_mapped().or(translated)
 }
 
-/// The URL in a text, if it can be that of a public server: https on its own port, no credentials, no fragment, and a
-/// name with a dot or a public address for a host. What a name leads to is not known yet.
+/// The URL in a text, trimmed, if it can be that of a public server: https on its own port, no credentials, no fragment,
+/// and a name with a dot or a public address for a host. What a name leads to is not known yet.
 pub fn fetchable(text: &str) -> Result<Url, NotFetchable> {
-    if text.len() > URL_BYTES_MAX {
-        return Err(NotFetchable::NotAUrl);
-    }
+    let text = text.trim();
+    is_plain(text)?;
     let url = Url::parse(text).map_err(|_parse| NotFetchable::NotAUrl)?;
     judged(url)
 }
 
 /// The same for where a server points to.
 pub fn redirected(from: &Url, location: &str) -> Result<Url, NotFetchable> {
-    if location.len() > URL_BYTES_MAX {
+    is_plain(location)?;
+    judged(from.join(location).map_err(|_parse| NotFetchable::NotAUrl)?)
+}
+
+/// Not too long, and without characters that the parser would drop (tabs and line ends) or hide behind a percent sign.
+fn is_plain(text: &str) -> Result<(), NotFetchable> {
+    let forbidden = |c| is_control(c) || is_line_separator(c);
+    if text.len() > URL_BYTES_MAX || text.chars().any(forbidden) {
         return Err(NotFetchable::NotAUrl);
     }
-    judged(from.join(location).map_err(|_parse| NotFetchable::NotAUrl)?)
+    Ok(())
 }
 
 fn judged(url: Url) -> Result<Url, NotFetchable> {
@@ -229,6 +237,7 @@ mod tests {
             "https://1.1.1.1/a.pdf",
             "https://[2606:4700::1111]/",
             "https://bücher.example/",
+            " https://example.com/a manual.pdf\n",
             "https://internal.example.com/",
             "https://localhost.example.com/",
         ] {
@@ -278,9 +287,19 @@ mod tests {
             assert_eq!(fetchable(text).unwrap_err(), NotFetchable::NotAllowed, "{text}");
         }
         let long = format!("https://example.com/{}", "x".repeat(2048));
-        for text in
-            ["", "example.com/a.pdf", "https://", "https://exa mple.com/", "https://[::1/", &long]
-        {
+        for text in [
+            "",
+            "example.com/a.pdf",
+            "https://",
+            "https://exa mple.com/",
+            "https://[::1/",
+            "https://example.com/\0.pdf",
+            "ht\ntps://example.com/",
+            "https://exam\tple.com/",
+            "https://example.com/\u{202e}fdp.exe",
+            "https://example.com/a\u{2028}b",
+            &long,
+        ] {
             assert_eq!(fetchable(text).unwrap_err(), NotFetchable::NotAUrl, "{text}");
         }
     }

@@ -2,7 +2,9 @@
 //! whole world is compared before and after: nothing is stored, charged, asked of the model or put into a queue. Only
 //! the slots of the rate limits and the memory of used signatures may move, since a refused call counts there.
 
+mod completions;
 mod documents;
+mod downloads;
 mod ids;
 mod json;
 mod protocol;
@@ -10,11 +12,14 @@ mod recordings;
 mod signatures;
 mod tokens;
 mod uploads;
+mod urls;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Body;
 use backend::pdf_reader::PdfReader;
+use bytes::Bytes;
 use http::{Method, Request};
 
 use crate::world::{ANNA, Answer, BERT, World, passage};
@@ -81,20 +86,20 @@ impl Scene {
     }
 
     /// Everything that is stored, charged, sent or asked.
-    fn stored(&self) -> String {
+    fn stored(&self) -> (String, BTreeMap<String, Bytes>) {
         let ports = &self.world.ports;
         let rows = ports.rows.stored();
-        let objects = ports.files.objects();
         let asked = ports.model.messages();
-        format!(
-            "{:?}\n{rows}\n{:?}\n{objects:?}\n{:?}\n{asked:?}\n{:?}\n{:?}\n{:?}",
+        let others = format!(
+            "{:?}\n{rows}\n{:?}\n{:?}\n{asked:?}\n{:?}\n{:?}\n{:?}",
             ports.quota,
             ports.pending,
             ports.transcriber,
             ports.answers,
             ports.indexer,
             ports.failures,
-        )
+        );
+        (others, ports.files.objects())
     }
 
     async fn judge(&self, rows: Vec<Row>) {
@@ -163,6 +168,8 @@ async fn the_table_has_150_rows_over_all_routes() {
         json::rows(&scene),
         uploads::rows(&scene),
         documents::rows(&scene),
+        downloads::rows(&scene),
+        completions::rows(&scene).await,
         recordings::rows(&scene),
         ids::rows(&scene),
         protocol::rows(&scene),

@@ -69,11 +69,11 @@ fn formatted(format: &str) -> ObjectBuilder {
 }
 
 pub(in crate::http) fn public_url() -> Object {
-    text("^[Hh][Tt][Tt][Pp][Ss]://[^@#]+$")
+    text(r"^[Hh][Tt][Tt][Pp][Ss]://[^@#\x00-\x1F\x7F-\x9F]+$")
         .format(Some(SchemaFormat::Custom("uri".to_owned())))
         .max_length(Some(2048))
         .description(Some(
-            "Of a public server: https on its own port, without credentials and fragment.",
+            "Of a public server: https on its own port, without credentials, fragment and control characters.",
         ))
         .build()
 }

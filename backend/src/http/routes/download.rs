@@ -21,7 +21,7 @@ use crate::state::App;
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(examples(json!({ "url": "https://example.com/manuals/kettle.pdf", "filename": "kettle.pdf" })))]
 pub(in crate::http) struct DownloadBody {
-    /// Of a public server: https on its own port, without credentials and fragment.
+    /// Of a public server: https on its own port, without credentials, fragment and control characters.
     #[schema(schema_with = schemas::public_url)]
     url: String,
     /// What sources are called by; otherwise what the server calls the file, or the end of the address.

@@ -33,14 +33,17 @@ fn encrypted() -> Vec<u8> {
     text.replace("/Root 1 0 R", &format!("/Root 1 0 R/Encrypt 4 0 R/ID[<{id}><{id}>]")).into_bytes()
 }
 
-pub(super) fn rows(scene: &Scene) -> Vec<Row> {
+/// What is wrong with a file, what it is said to be, its bytes, and how it is refused.
+pub(super) type BadFile = (&'static str, &'static str, Vec<u8>, u16, &'static str);
+
+pub(super) fn files() -> Vec<BadFile> {
     let manual = include_bytes!("../../../../fixtures/manuals/router.pdf").to_vec();
     let mut without_end = manual.clone();
     without_end.truncate(manual.len() - 200);
     let text = "How to descale the kettle.";
     let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let zip = b"PK\x03\x04\x14\0\0\0\0\0manual".to_vec();
-    let other: Vec<(&str, &str, Vec<u8>)> = vec![
+    let other: Vec<(&'static str, &'static str, Vec<u8>)> = vec![
         ("text as PDF", PDF, text.as_bytes().to_vec()),
         ("an image as PDF", PDF, png()),
         ("an archive as PDF", PDF, zip.clone()),
@@ -59,7 +62,7 @@ pub(super) fn rows(scene: &Scene) -> Vec<Row> {
         ("half a letter at its end", TEXT, b"kettle \xc3".to_vec()),
         ("random bytes as text", TEXT, (0..=255).collect()),
     ];
-    let unreadable: Vec<(&str, &str, Vec<u8>)> = vec![
+    let unreadable: Vec<(&'static str, &'static str, Vec<u8>)> = vec![
         ("the head of a PDF alone", PDF, b"%PDF-1.7".to_vec()),
         ("a truncated PDF", PDF, manual[..manual.len() / 2].to_vec()),
         ("a PDF without its end", PDF, without_end),
@@ -70,15 +73,18 @@ pub(super) fn rows(scene: &Scene) -> Vec<Row> {
         ("spaces", TEXT, b" \n\t ".to_vec()),
         ("line ends", MARKDOWN, b"\r\n\r\n".to_vec()),
     ];
-    let of = |status, code| {
-        move |(what, content_type, bytes): (&str, &str, Vec<u8>)| {
-            let body = upload_body("a", content_type, &bytes);
-            let request = scene.signed(Method::POST, "/api/manuals/upload", body);
-            row(format!("upload: {what}"), request, status, code)
-        }
+    let refused = |status, code| move |(what, said, bytes)| (what, said, bytes, status, code);
+    let mismatched = other.into_iter().map(refused(415, "content_type_mismatch"));
+    mismatched.chain(unreadable.into_iter().map(refused(422, "manual_unreadable"))).collect()
+}
+
+pub(super) fn rows(scene: &Scene) -> Vec<Row> {
+    let refused = |(what, content_type, bytes, status, code): BadFile| {
+        let body = upload_body("a", content_type, &bytes);
+        let request = scene.signed(Method::POST, "/api/manuals/upload", body);
+        row(format!("upload: {what}"), request, status, code)
     };
-    let mismatched = other.into_iter().map(of(415, "content_type_mismatch"));
-    mismatched.chain(unreadable.into_iter().map(of(422, "manual_unreadable"))).collect()
+    files().into_iter().map(refused).collect()
 }
 
 #[tokio::test]

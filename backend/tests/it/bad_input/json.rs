@@ -16,6 +16,7 @@ const TAKING_JSON: &[(&str, bool)] = &[
     ("/api/transcribe", false),
     ("/api/manuals/upload", true),
     ("/api/manuals/upload-url", true),
+    ("/api/manuals/download", true),
 ];
 
 pub(super) fn rows(scene: &Scene) -> Vec<Row> {

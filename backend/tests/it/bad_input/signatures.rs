@@ -42,6 +42,7 @@ fn unsigned(scene: &Scene) -> Vec<Row> {
     let mut rows: Vec<Row> = [
         (Method::POST, UPLOAD),
         (Method::POST, "/api/manuals/upload-url"),
+        (Method::POST, "/api/manuals/download"),
         (Method::POST, complete.as_str()),
         (Method::DELETE, manual.as_str()),
     ]

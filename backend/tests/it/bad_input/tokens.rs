@@ -20,6 +20,7 @@ pub(super) const PROTECTED: &[(&str, &str)] = &[
     ("DELETE", "/api/manuals/5f2c1e0a-0000-4000-8000-1234567890ab"),
     ("POST", "/api/manuals/upload"),
     ("POST", "/api/manuals/upload-url"),
+    ("POST", "/api/manuals/download"),
     ("POST", "/api/manuals/5f2c1e0a-0000-4000-8000-1234567890ab/complete"),
     ("GET", "/api/ingestion/status"),
     ("GET", "/api/ingestion/job/5f2c1e0a-0000-4000-8000-1234567890ab"),

@@ -1,4 +1,5 @@
-//! Uploads, announcements and downloads whose words are wrong: names, types, base64, sizes, checksums, keys, URLs.
+//! Uploads and announcements whose words are wrong: names, types, base64, sizes, checksums, keys; and the names of
+//! downloads, whose URLs are in `downloads`.
 
 use axum::body::Body;
 use base64::Engine as _;
@@ -10,6 +11,7 @@ use super::{Row, Scene, row};
 
 const UPLOAD: &str = "/api/manuals/upload";
 const ANNOUNCE: &str = "/api/manuals/upload-url";
+const DOWNLOAD: &str = "/api/manuals/download";
 
 fn changed(mut body: Value, name: &str, value: Value) -> Value {
     body[name] = value;
@@ -80,7 +82,8 @@ fn names(scene: &Scene) -> Vec<Row> {
         ("a line separator", "a\u{2028}b.pdf".to_owned()),
     ];
     let mut rows = Vec::new();
-    for (path, body) in [(UPLOAD, good()), (ANNOUNCE, announced())] {
+    let fetched = json!({ "url": "https://example.com/a.md" });
+    for (path, body) in [(UPLOAD, good()), (ANNOUNCE, announced()), (DOWNLOAD, fetched)] {
         for (what, name) in &names {
             let body = changed(body.clone(), "filename", json!(name));
             let what = format!("{path}: a name: {what}");
