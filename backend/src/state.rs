@@ -77,8 +77,8 @@ pub struct App {
     pub config: Arc<Config>,
     /// Wall time.
     pub clock: Clock,
-    /// The world, behind breakers.
-    pub ports: Ports,
+    /// The world, behind breakers. Shared: a layer of the router clones the application for each request.
+    pub ports: Arc<Ports>,
     /// The breakers.
     pub breakers: Breakers,
     /// What deep health saw last.
@@ -124,7 +124,7 @@ impl App {
         Self {
             config: Arc::new(config),
             clock,
-            ports,
+            ports: Arc::new(ports),
             breakers,
             last_picture: LastPicture::default(),
             failures,

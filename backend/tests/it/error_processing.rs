@@ -123,7 +123,7 @@ impl ErrorStore for OneAtATime {
 async fn a_burst_of_one_failure_is_done_with_when_it_is_first_delivered() {
     let mut world = World::new();
     let (errors, under_way) = (world.ports.errors.clone(), Mutex::default());
-    world.app.ports.errors = Arc::new(OneAtATime { errors, under_way });
+    Arc::make_mut(&mut world.app.ports).errors = Arc::new(OneAtATime { errors, under_way });
     let body = message(&world, FailureKind::AudioLeft);
     let ids: Vec<String> = (0..20).map(|index| format!("m-{index}")).collect();
     let messages: Vec<(&str, &str)> = ids.iter().map(|id| (id.as_str(), body.as_str())).collect();

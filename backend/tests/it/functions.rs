@@ -308,7 +308,7 @@ impl Model for PanickingModel {
 async fn a_panic_is_a_function_error_and_gives_the_reservation_back() {
     let mut world = World::new();
     world.ports.search.hold(vec![passage(ANNA, "router", 3)]);
-    world.app.ports.model = Arc::new(PanickingModel);
+    Arc::make_mut(&mut world.app.ports).model = Arc::new(PanickingModel);
     let gateway = Gateway::new(Function::Query, world.app.clone());
     let sent = Sent::new("POST", "/api/query").by(&world, ANNA).body(QUESTION);
     let event = LambdaEvent::new(sent.event(Api::Rest, false), context(Duration::from_secs(30)));
