@@ -28,6 +28,9 @@ use crate::spool::{Spooled, disk_error};
 /// Bound of one attempt to write a large file; that of the whole call.
 const LARGE_WITHIN: Duration = Duration::from_secs(8);
 
+/// The most pages without an object that a listing follows: a store may give some where much was deleted.
+const EMPTY_PAGES_MAX: usize = 20;
+
 /// One bucket.
 #[derive(Debug)]
 pub(super) struct S3Manuals {
@@ -173,21 +176,31 @@ impl FileStore for S3Manuals {
         limit: u16,
     ) -> PortFuture<'a, Listing> {
         Box::pin(async move {
-            let call = self
-                .client
-                .list_objects_v2()
-                .bucket(&self.bucket)
-                .prefix(prefix)
-                .set_start_after(after.map(str::to_owned))
-                .max_keys(i32::from(limit));
-            let listed = dependency(call.send()).await;
-            let listed =
-                listed.map_err(|error| port_error(Dependency::Files, "ListObjectsV2", error))?;
-            let objects = listed.contents().iter().map(stored).collect::<Option<Vec<_>>>();
             let corrupt =
                 || PortError::new(Dependency::Files, "ListObjectsV2", PortErrorKind::Corrupt);
-            let more = listed.is_truncated().unwrap_or(false);
-            Ok(Listing { objects: objects.ok_or_else(corrupt)?, more })
+            let mut token = None;
+            for _page in 0..EMPTY_PAGES_MAX {
+                let call = self
+                    .client
+                    .list_objects_v2()
+                    .bucket(&self.bucket)
+                    .prefix(prefix)
+                    .set_start_after(after.map(str::to_owned))
+                    .set_continuation_token(token)
+                    .max_keys(i32::from(limit));
+                let listed = dependency(call.send()).await;
+                let listed = listed
+                    .map_err(|error| port_error(Dependency::Files, "ListObjectsV2", error))?;
+                let objects = listed.contents().iter().map(stored).collect::<Option<Vec<_>>>();
+                let objects = objects.ok_or_else(corrupt)?;
+                let more = listed.is_truncated().unwrap_or(false);
+                if !(objects.is_empty() && more) {
+                    return Ok(Listing { objects, more });
+                }
+                // No key to go on from: only the store's own token leads further.
+                token = Some(listed.next_continuation_token.ok_or_else(corrupt)?);
+            }
+            Err(corrupt())
         })
     }
 

@@ -35,6 +35,7 @@ mod rate_limit;
 mod signatures;
 mod speech_adapters;
 mod sweep;
+mod sweep_adapters;
 mod template;
 mod voice;
 mod web;
