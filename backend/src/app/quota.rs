@@ -134,10 +134,14 @@ impl QuotaKeeper {
         Ok(!expired.is_empty())
     }
 
-    fn report_left(&self, reservation: &Reservation) {
-        let (operation, detail) = ("give back", "a reservation is left to expiry");
-        let at = self.clock.now();
-        let failure = Failure::new(FailureKind::ReservationLeft, operation, detail, at);
+    /// A reservation expires; a call that may have been booked is nobody's to heal.
+    fn report_left(&self, reservation: &Reservation, charge: Option<Charge>) {
+        let (kind, operation, detail) = if charge.is_none() {
+            (FailureKind::ReservationLeft, "give back", "a reservation is left to expiry")
+        } else {
+            (FailureKind::ChargeLeft, "take back", "a call without an answer may stay charged")
+        };
+        let failure = Failure::new(kind, operation, detail, self.clock.now());
         self.failures.report(failure.of_user(&reservation.user));
     }
 
@@ -204,8 +208,8 @@ impl Drop for Held {
             let undone = undo(keeper.store.as_ref(), &reservation, charge).await;
             if let Err(error) = undone {
                 let cause = crate::logging::chain(&error);
-                tracing::warn!(message = "reservation left to expiry", cause);
-                keeper.report_left(&reservation);
+                tracing::warn!(message = "reservation not settled", cause);
+                keeper.report_left(&reservation, charge);
             }
         };
         let tasks = self.keeper.failures.tasks();

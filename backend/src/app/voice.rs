@@ -72,13 +72,15 @@ pub async fn ask(app: &App, caller: &Caller, command: SpokenCommand) -> AppResul
     let Recording { bytes, length } = check(caller, audio, command).await?;
     let held = app.quota.reserve(caller).await?;
     let until = clean_up_until(caller);
+    // A deletion that hangs must not cost an answer that is ready: it ends before the work must.
+    let meanwhile = until.earlier_by(charged::margin(caller.deadline));
     let mut stored = Stored::new(app, caller, audio);
     let work = async {
         let text = listen(app, bytes, &mut stored).await?;
         let question = Question::parse(&text).map_err(not_a_question)?;
         // What was heard is needed no more: it is deleted while the answer is worked out.
         let (worked, ()) =
-            tokio::join!(work_out(app, caller, &question), stored.clean_up(caller.deadline));
+            tokio::join!(work_out(app, caller, &question), stored.clean_up(meanwhile));
         let mut worked = worked?;
         worked.answered.cost.insert(0, cost::of_transcription(length));
         Ok(worked)

@@ -46,6 +46,8 @@ pub enum FailureKind {
     IngestionFailed,
     /// A reservation could not be given back; it heals by expiry.
     ReservationLeft,
+    /// A call that was not answered may have been booked, and could not be taken back; nothing heals it.
+    ChargeLeft,
     /// A recording could not be deleted.
     AudioLeft,
     /// A transcription job could not be deleted.
@@ -154,9 +156,10 @@ impl Failure {
 
 impl FailureKind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::IngestionFailed,
         Self::ReservationLeft,
+        Self::ChargeLeft,
         Self::AudioLeft,
         Self::TranscriptionLeft,
         Self::SweepFinding,
@@ -169,6 +172,7 @@ impl FailureKind {
         match self {
             Self::IngestionFailed => "ingestion_failed",
             Self::ReservationLeft => "reservation_left",
+            Self::ChargeLeft => "charge_left",
             Self::AudioLeft => "audio_left",
             Self::TranscriptionLeft => "transcription_left",
             Self::SweepFinding => "sweep_finding",
@@ -182,7 +186,7 @@ impl FailureKind {
         match self {
             Self::ForeignPassages => Severity::Critical,
             Self::AudioLeft | Self::TranscriptionLeft => Severity::High,
-            Self::IngestionFailed | Self::Unreadable => Severity::Medium,
+            Self::IngestionFailed | Self::ChargeLeft | Self::Unreadable => Severity::Medium,
             Self::ReservationLeft | Self::SweepFinding => Severity::Low,
         }
     }

@@ -4,6 +4,7 @@ mod rate_limit;
 
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
@@ -29,14 +30,23 @@ pub(crate) async fn ports(server: &MockServer) -> Ports {
 }
 
 pub(crate) async fn ports_with(server: &MockServer, changes: &[(&str, &str)]) -> Ports {
-    let jwks = format!("{}/jwks.json", server.uri());
-    let changes = [&[("JWKS_URL", jwks.as_str())], changes].concat();
+    ports_at(&server.uri(), changes).await
+}
+
+/// The adapters over whatever is at this address, in a region of their own: the SDK's budget of retries is one for all
+/// clients of a service and region in a process, and a test's failures are no other test's.
+pub(crate) async fn ports_at(endpoint: &str, changes: &[(&str, &str)]) -> Ports {
+    static REGIONS: AtomicU32 = AtomicU32::new(0);
+    let region = format!("eu-test-{}", REGIONS.fetch_add(1, Ordering::SeqCst));
+    let jwks = format!("{endpoint}/jwks.json");
+    let own = [("JWKS_URL", jwks.as_str()), ("AWS_REGION", region.as_str())];
+    let changes = [own.as_slice(), changes].concat();
     let config = Config::from_environment(&environment(&changes)).unwrap();
     let config = Config { s3_path_style: true, ..config };
     let sdk = clients::sdk_config(&config).await;
     let keys = Credentials::new("AKIDEXAMPLE", "secret", None, None, "test");
     let keys = aws_credential_types::provider::SharedCredentialsProvider::new(keys);
-    let sdk = sdk.to_builder().endpoint_url(server.uri()).credentials_provider(keys).build();
+    let sdk = sdk.to_builder().endpoint_url(endpoint).credentials_provider(keys).build();
     clients::ports(&sdk, &config)
 }
 

@@ -1,36 +1,57 @@
-//! Every dependency refused, stalled, and failing with each error that its service knows, through the real adapters and
-//! the real router: what the client is told, how often was tried, and that nothing stays charged. One dependency is real
-//! in each world, the others are in memory.
+//! Every dependency refused, stalled, and failing with each error that its service knows (`chaos.md` §2.3), through the
+//! real adapters with their own bounds and the real router: what the client is told, how often was tried (§2.4), and that
+//! nothing stays charged or stored. One dependency is real in each world, the others are in memory.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_types::timeout::TimeoutConfig;
-use backend::aws::clients;
-use backend::clock;
-use backend::config::Config;
 use backend::memory::MemoryWorld;
+use backend::memory::recordings::silence;
 use backend::state::Ports;
-use serde_json::json;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::Method;
+use serde_json::{Value, json};
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::world::{ANNA, Answer, World, environment, passage};
+use crate::adapters::ports_at;
+use crate::world::{ANNA, Answer, World, passage};
+
+mod counters;
+mod errors;
+mod index;
+mod processor;
+mod queue;
+mod speech;
+mod stalls;
+mod wire;
 
 /// What no body may repeat.
 const TEXT: &str = "arn:aws:x:eu-west-1:123456789012:table/usage does not like it";
 
+const QUEUE: &str = "https://sqs.eu-west-1.amazonaws.com/123456789012/manuel-dlq";
+const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:manuel-alerts";
+
+/// The dependency that is real.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Real {
     Model,
     Search,
     Counters,
+    Limits,
+    Replay,
     Rows,
+    Jobs,
+    Announced,
     Files,
+    Recordings,
+    Speech,
+    Index,
     Secrets,
     Identity,
+    Queue,
+    Errors,
+    Alerts,
 }
 
 impl Real {
@@ -39,34 +60,72 @@ impl Real {
             Self::Model => Ports { model: real.model, ..memory },
             Self::Search => Ports { search: real.search, ..memory },
             Self::Counters => Ports { quota: real.quota, ..memory },
+            Self::Limits => Ports { rate_limit: real.rate_limit, ..memory },
+            Self::Replay => Ports { replay: real.replay, ..memory },
             Self::Rows => Ports { manuals: real.manuals, ..memory },
+            Self::Jobs => Ports { ingestion: real.ingestion, ..memory },
+            Self::Announced => Ports { pending: real.pending, ..memory },
             Self::Files => Ports { files: real.files, ..memory },
+            Self::Recordings => Ports { audio: real.audio, ..memory },
+            Self::Speech => Ports { transcriber: real.transcriber, ..memory },
+            Self::Index => Ports { indexer: real.indexer, ..memory },
             Self::Secrets => Ports { secret: real.secret, ..memory },
             Self::Identity => Ports { jwks: real.jwks, ..memory },
+            Self::Queue => {
+                Ports { failures: real.failures, failure_source: real.failure_source, ..memory }
+            }
+            Self::Errors => Ports { errors: real.errors, ..memory },
+            Self::Alerts => Ports { alerts: real.alerts, ..memory },
         }
     }
 
     /// A call that needs it.
     async fn ask(self, world: &World) -> Answer {
         match self {
-            Self::Model | Self::Search | Self::Counters => world.ask(ANNA, "How?").await,
-            Self::Rows | Self::Identity => world.get(ANNA, "/api/manuals").await,
-            Self::Files | Self::Secrets => world.upload(ANNA, "a.md", "# text").await,
+            Self::Model | Self::Search | Self::Counters | Self::Queue => {
+                world.ask(ANNA, "How?").await
+            }
+            Self::Rows | Self::Identity | Self::Limits => world.get(ANNA, "/api/manuals").await,
+            Self::Jobs => world.get(ANNA, "/api/ingestion/status").await,
+            Self::Files | Self::Secrets | Self::Replay | Self::Index => {
+                world.upload(ANNA, "a.md", "# text").await
+            }
+            Self::Announced => announce(world).await,
+            Self::Recordings | Self::Speech => say(world, "/api/transcribe").await,
+            Self::Errors | Self::Alerts => unreachable!("no request waits for {self:?}"),
         }
     }
 
+    /// An answer of the service that refuses, as its protocol has it.
     fn error(self, status: u16, code: &str) -> ResponseTemplate {
         let reply = ResponseTemplate::new(status);
         match self {
-            Self::Model | Self::Search => reply
+            Self::Model | Self::Search | Self::Index => reply
                 .insert_header("x-amzn-errortype", format!("{code}:http://internal/").as_str())
                 .set_body_json(json!({ "message": TEXT })),
-            Self::Counters | Self::Rows | Self::Secrets => reply.set_body_json(json!({
+            Self::Counters
+            | Self::Limits
+            | Self::Replay
+            | Self::Rows
+            | Self::Jobs
+            | Self::Announced
+            | Self::Errors
+            | Self::Secrets
+            | Self::Queue => reply.set_body_json(json!({
                 "__type": format!("com.amazonaws.x#{code}"), "message": TEXT,
             })),
-            Self::Files => reply.set_body_raw(
+            Self::Speech => reply.set_body_json(json!({ "__type": code, "Message": TEXT })),
+            Self::Files | Self::Recordings => reply.set_body_raw(
                 format!("<Error><Code>{code}</Code><Message>{TEXT}</Message></Error>"),
                 "application/xml",
+            ),
+            Self::Alerts => reply.set_body_raw(
+                format!(
+                    "<ErrorResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><Error>\
+                     <Type>Sender</Type><Code>{code}</Code><Message>{TEXT}</Message></Error>\
+                     <RequestId>r-1</RequestId></ErrorResponse>"
+                ),
+                "text/xml",
             ),
             Self::Identity => reply.set_body_string(TEXT),
         }
@@ -74,193 +133,88 @@ impl Real {
 }
 
 /// A world in which one dependency is at `endpoint`.
-async fn world(real: Real, endpoint: &str, within: Option<Duration>, deadline_ms: &str) -> World {
-    let jwks = format!("{endpoint}/jwks.json");
-    let config = Config::from_environment(&environment(&[("JWKS_URL", &jwks)])).unwrap();
-    let config = Config { s3_path_style: true, ..config };
-    let sdk = clients::sdk_config(&config).await;
-    let keys =
-        SharedCredentialsProvider::new(Credentials::new("AKIDEXAMPLE", "s", None, None, "t"));
-    let mut sdk = sdk.to_builder().endpoint_url(endpoint).credentials_provider(keys);
-    if let Some(attempt) = within {
-        let bounds = TimeoutConfig::builder()
-            .operation_attempt_timeout(attempt)
-            .operation_timeout(attempt * 8);
-        sdk = sdk.timeout_config(bounds.build());
-    }
-    let adapters = clients::ports(&sdk.build(), &config);
-    let choose = |memory: &MemoryWorld| real.put(adapters, memory.ports());
-    let world = World::built(&[("REQUEST_DEADLINE_MS", deadline_ms)], choose);
+async fn world(real: Real, endpoint: &str) -> World {
+    world_with(real, endpoint, &[]).await
+}
+
+async fn world_with(real: Real, endpoint: &str, changes: &[(&str, &str)]) -> World {
+    let adapters = real_ports(endpoint).await;
+    built(changes, |memory| real.put(adapters, memory.ports()))
+}
+
+/// All adapters, at `endpoint`.
+async fn real_ports(endpoint: &str) -> Ports {
+    ports_at(endpoint, &[("DLQ_URL", QUEUE), ("ALERTS_TOPIC_ARN", TOPIC)]).await
+}
+
+/// A world in which there is something to answer from.
+fn built(changes: &[(&str, &str)], choose: impl FnOnce(&MemoryWorld) -> Ports) -> World {
+    let world = World::built(changes, choose);
     world.ports.search.hold(vec![passage(ANNA, "m-1", 1)]);
     world
+}
+
+/// Two seconds of a recording.
+async fn say(world: &World, path: &str) -> Answer {
+    let recording = silence(backend::domain::audio::AudioType::Wav, Duration::from_secs(2));
+    let field = if path == "/api/query" { "file_data" } else { "audio_data" };
+    let body = json!({ field: STANDARD.encode(recording), "content_type": "audio/wav" });
+    let body = body.to_string().into_bytes();
+    world.send(world.request(ANNA, Method::POST, path, body)).await
+}
+
+/// A large file is announced.
+async fn announce(world: &World) -> Answer {
+    let body = json!({ "filename": "a.pdf", "content_type": "application/pdf",
+        "size": 5_000_000, "sha256": "0".repeat(64) });
+    let path = "/api/manuals/upload-url";
+    let body = body.to_string().into_bytes();
+    world.send(world.signed_request(ANNA, Method::POST, path, body)).await
 }
 
 fn assert_told(answer: &Answer, status: u16, code: &str, what: &str) {
     assert_eq!((answer.status.as_u16(), answer.code().as_str()), (status, code), "{what}");
     let after: u64 = answer.header("retry-after").parse().expect(what);
     assert!((1..=60).contains(&after), "{what}");
+    let json = answer.json();
+    assert_eq!((&json["retryable"], &json["retry_after"]), (&json!(true), &json!(after)), "{what}");
     let body = String::from_utf8_lossy(&answer.body);
     assert!(!body.contains("arn:") && !body.contains("does not like"), "{what}: {body}");
 }
 
 /// Nothing is charged: neither now nor when what outlives the request is done.
-async fn assert_free(real: Real, world: &World, what: &str) {
+async fn assert_free(world: &World, what: &str) {
     world.settle().await;
-    if real != Real::Counters {
-        assert_eq!(world.figures(ANNA), (0, 0, 0, 0), "{what}");
-    }
+    assert_eq!(world.figures(ANNA), (0, 0, 0, 0), "{what}");
+}
+
+/// The calls of a server by operation: what `x-amz-target` names, or the method.
+async fn calls(server: &MockServer) -> Vec<String> {
+    let requests = server.received_requests().await.unwrap();
+    let named = requests.iter().map(|request| {
+        let target = request.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+        let target = target.and_then(|target| target.rsplit_once('.'));
+        target.map_or_else(|| request.method.to_string(), |(_service, name)| name.to_owned())
+    });
+    named.collect()
+}
+
+fn count(calls: &[String], operation: &str) -> usize {
+    calls.iter().filter(|call| *call == operation).count()
+}
+
+/// A server that gives one answer to everything.
+async fn always(answer: ResponseTemplate) -> MockServer {
+    let server = MockServer::start().await;
+    Mock::given(any()).respond_with(answer).mount(&server).await;
+    server
 }
 
 /// Status and code of the service, how often it is called, what the client is told.
 type Case = (u16, &'static str, usize, u16, &'static str);
 
-async fn check(real: Real, cases: &[Case]) {
-    let checks = cases.iter().map(|(status, error, attempts, told, code)| async move {
-        let what = format!("{real:?} {status} {error}");
-        let server = MockServer::start().await;
-        Mock::given(any()).respond_with(real.error(*status, error)).mount(&server).await;
-        let world = world(real, &server.uri(), None, "25000").await;
-        assert_told(&real.ask(&world).await, *told, code, &what);
-        if real != Real::Counters {
-            let calls = server.received_requests().await.unwrap().len();
-            assert_eq!(calls, *attempts, "calls of {what}");
-        }
-        assert_free(real, &world, &what).await;
-    });
-    futures::future::join_all(checks).await;
-}
-
-#[tokio::test]
-async fn every_error_of_the_model_has_its_answer() {
-    const OUT: &str = "model_unavailable";
-    let cases = [
-        (429, "ThrottlingException", 3, 429, "model_throttled"),
-        (429, "ModelNotReadyException", 3, 429, "model_throttled"),
-        (503, "ServiceUnavailableException", 3, 503, OUT),
-        (500, "InternalServerException", 3, 503, OUT),
-        (408, "ModelTimeoutException", 1, 503, OUT),
-        (424, "ModelErrorException", 1, 503, OUT),
-        (400, "ServiceQuotaExceededException", 1, 503, OUT),
-        (400, "ValidationException", 1, 503, OUT),
-        (403, "AccessDeniedException", 1, 503, OUT),
-        (404, "ResourceNotFoundException", 1, 503, OUT),
-    ];
-    check(Real::Model, &cases).await;
-}
-
-#[tokio::test]
-async fn every_error_of_retrieval_has_its_answer() {
-    const OUT: &str = "search_unavailable";
-    let cases = [
-        (429, "ThrottlingException", 3, 429, "search_throttled"),
-        (502, "BadGatewayException", 3, 503, OUT),
-        (500, "InternalServerException", 3, 503, OUT),
-        (424, "DependencyFailedException", 1, 503, OUT),
-        (409, "ConflictException", 1, 503, OUT),
-        (400, "ServiceQuotaExceededException", 1, 503, OUT),
-        (400, "ValidationException", 1, 503, OUT),
-        (403, "AccessDeniedException", 1, 503, OUT),
-        (404, "ResourceNotFoundException", 1, 503, OUT),
-    ];
-    check(Real::Search, &cases).await;
-}
-
-#[tokio::test]
-async fn every_error_of_the_tables_has_its_answer() {
-    const OUT: &str = "store_unavailable";
-    const BUSY: &str = "store_throttled";
-    let cases = [
-        (400, "ProvisionedThroughputExceededException", 3, 429, BUSY),
-        (400, "ThrottlingException", 3, 429, BUSY),
-        (400, "RequestLimitExceeded", 3, 429, BUSY),
-        (500, "InternalServerError", 3, 503, OUT),
-        (503, "ServiceUnavailable", 3, 503, OUT),
-        (400, "ResourceNotFoundException", 1, 503, OUT),
-        (400, "AccessDeniedException", 1, 503, OUT),
-        (400, "ValidationException", 1, 503, OUT),
-    ];
-    check(Real::Rows, &cases).await;
-    check(Real::Counters, &cases).await;
-}
-
-#[tokio::test]
-async fn every_error_of_the_objects_has_its_answer() {
-    const OUT: &str = "files_unavailable";
-    let cases = [
-        (503, "SlowDown", 3, 429, "files_throttled"),
-        (503, "ServiceUnavailable", 3, 503, OUT),
-        (500, "InternalError", 3, 503, OUT),
-        (400, "RequestTimeout", 3, 503, OUT),
-        (403, "AccessDenied", 1, 503, OUT),
-        (409, "OperationAborted", 1, 503, OUT),
-        (404, "NoSuchBucket", 1, 503, OUT),
-    ];
-    check(Real::Files, &cases).await;
-}
-
-#[tokio::test]
-async fn every_error_of_secrets_and_keys_has_its_answer() {
-    const OUT: &str = "signing_unavailable";
-    let cases = [
-        (400, "ThrottlingException", 3, 429, "signing_throttled"),
-        (500, "InternalServiceError", 3, 503, OUT),
-        (400, "DecryptionFailure", 1, 503, OUT),
-        (400, "AccessDeniedException", 1, 503, OUT),
-    ];
-    check(Real::Secrets, &cases).await;
-    let cases =
-        [429, 500, 503].map(|status| (status, "unreadable", 1, 503, "identity_unavailable"));
-    check(Real::Identity, &cases).await;
-}
-
-const ALL: [(Real, &str); 7] = [
-    (Real::Model, "model_unavailable"),
-    (Real::Search, "search_unavailable"),
-    (Real::Counters, "store_unavailable"),
-    (Real::Rows, "store_unavailable"),
-    (Real::Files, "files_unavailable"),
-    (Real::Secrets, "signing_unavailable"),
-    (Real::Identity, "identity_unavailable"),
-];
-
-#[tokio::test]
-async fn a_refused_connection_is_an_outage_of_that_dependency() {
-    // Bound and closed again: nobody listens there.
-    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let endpoint = format!("http://{closed}");
-    let checks = ALL.map(|(real, code)| {
-        let endpoint = endpoint.clone();
-        async move {
-            let world = world(real, &endpoint, None, "25000").await;
-            assert_told(&real.ask(&world).await, 503, code, code);
-            assert_free(real, &world, code).await;
-        }
-    });
-    futures::future::join_all(checks).await;
-}
-
-#[tokio::test]
-async fn a_dependency_that_never_answers_is_given_up_in_time() {
-    let server = MockServer::start().await;
-    let never = ResponseTemplate::new(200).set_delay(Duration::from_mins(2));
-    Mock::given(any()).respond_with(never).mount(&server).await;
-    let server = Arc::new(server);
-    let checks = ALL.map(|(real, code)| {
-        let server = Arc::clone(&server);
-        async move {
-            // Retrieval and the model have bounds of their own, which the deadline cuts here.
-            let own = matches!(real, Real::Model | Real::Search);
-            let deadline = if own { "1500" } else { "25000" };
-            let within = Some(Duration::from_millis(150));
-            let world = world(real, &server.uri(), within, deadline).await;
-            let began = clock::monotonic();
-            let answer = real.ask(&world).await;
-            let took = clock::monotonic().duration_since(began);
-            let told = if own { (504, "deadline_exceeded") } else { (503, code) };
-            assert_told(&answer, told.0, told.1, code);
-            assert!(took < Duration::from_secs(8), "{code} took {took:?}");
-            assert_free(real, &world, code).await;
-        }
-    });
-    futures::future::join_all(checks).await;
+/// The JSON bodies that a server was sent.
+async fn bodies(server: &MockServer) -> Vec<Value> {
+    let requests = server.received_requests().await.unwrap();
+    requests.iter().map(|request| request.body_json().unwrap()).collect()
 }

@@ -16,6 +16,10 @@ use crate::logging::chain;
 use crate::ports::{DeletedJob, FileStore, PortError, SpeechJob, Transcriber};
 use crate::state::App;
 
+/// How long an answer waits for the deletions of its own call: they take some ten milliseconds, and what takes longer is not
+/// the asker's to wait for.
+const CLEAN_UP_BEFORE_ANSWER: Duration = Duration::from_secs(1);
+
 /// How long a task goes on trying: a job that is at work cannot be deleted, and seldom takes longer.
 const CLEAN_UP_WITHIN: Duration = Duration::from_secs(15);
 
@@ -27,6 +31,8 @@ const AGAIN_AFTER: Duration = Duration::from_secs(1);
 pub(super) struct Stored {
     job: SpeechJob,
     left: Left,
+    /// A deletion has failed or hung.
+    left_to_task: bool,
     world: World,
 }
 
@@ -67,7 +73,7 @@ impl Stored {
             clock: app.clock.clone(),
             user: caller.user.clone(),
         };
-        Self { job, left: Left::default(), world }
+        Self { job, left: Left::default(), left_to_task: false, world }
     }
 
     /// The recording is about to be put there.
@@ -87,13 +93,17 @@ impl Stored {
         self.left.job_ended = true;
     }
 
-    /// Deletes what can be deleted now; the rest is left to the task.
+    /// Deletes what can be deleted at once, before `deadline`; the rest is left to the task, and so is all that is left once
+    /// a deletion has failed or hung: the SDK has tried it three times.
     pub(super) async fn clean_up(&mut self, deadline: Deadline) {
-        if leaks(&self.left) || self.left.is_nothing() {
+        let within = deadline.remaining().min(CLEAN_UP_BEFORE_ANSWER);
+        if self.left_to_task || within.is_zero() || leaks(&self.left) || self.left.is_nothing() {
             return;
         }
-        match deadline.bound(self.left.delete(&self.world)).await {
-            Ok(Ok(())) => {}
+        // Until it has gone well.
+        self.left_to_task = true;
+        match Deadline::after(within).bound(self.left.delete(&self.world)).await {
+            Ok(Ok(())) => self.left_to_task = false,
             Ok(Err(error)) => {
                 tracing::warn!(message = "spoken call not cleaned up yet", cause = chain(&error));
             }
