@@ -109,6 +109,19 @@ pub async fn run(args: Args, ctx: &Context) -> Result<Exit, CommandError> {
     job::execute(run, ctx).await
 }
 
+/// Runs scenarios of an earlier run again.
+pub async fn again(
+    places: Vec<String>,
+    seed: u64,
+    stage: StageChoice,
+    hold: bool,
+    ctx: &Context,
+) -> Result<Exit, CommandError> {
+    let selection = Selection { places, ..Selection::default() };
+    let run = FeaturesRun { selection, seed, fail_fast: false, stage, expect_commit: None, hold };
+    job::execute(run, ctx).await
+}
+
 /// The worker process, `harness __features-worker`.
 pub async fn worker() -> Exit {
     match features_worker::run().await {

@@ -24,7 +24,6 @@ use crate::config::profile_file;
 use job::Job;
 
 pub use conclude::exit;
-pub(in crate::commands) use conclude::is_secret;
 pub use conclude::write;
 
 /// Sandboxes of each function under load: as many as a small machine carries.

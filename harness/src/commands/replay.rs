@@ -10,9 +10,12 @@ use crate::cli::output::note;
 use crate::commands::Context;
 use crate::commands::Exit;
 use crate::commands::error::CommandError;
+use crate::commands::features;
 use crate::commands::load::job;
 use crate::commands::load::job::Job;
 use crate::commands::stand::StageChoice;
+use crate::report::ReportError;
+use crate::report::features::FeaturesRepro;
 use crate::report::repro::Repro;
 use crate::report::repro::StageRecipe;
 
@@ -38,6 +41,9 @@ pub struct Args {
 
 /// Runs the subcommand.
 pub async fn run(args: Args, ctx: &Context) -> Result<Exit, CommandError> {
+    if let Some(repro) = features_repro(&args.from)? {
+        return again(repro, args, ctx).await;
+    }
     let repro = read(&args.from)?;
     if repro.suite != "load" {
         return Err(CommandError::usage(
@@ -61,15 +67,7 @@ pub async fn run(args: Args, ctx: &Context) -> Result<Exit, CommandError> {
     if !repro.expect.is_empty() {
         note(&format!("it broke: {}", repro.expect.join(", ")));
     }
-    let stage = args.stage.map_or_else(|| recorded(&repro.stage), StageChoice::File);
-    let stage = match (stage, args.backend_bin) {
-        // Another binary is a mended one: the recorded defects are not asked of it.
-        (StageChoice::Embedded { env, lambda, .. }, Some(binary)) => {
-            let (backend, defects) = (BackendChoice::Binary(binary), Vec::new());
-            StageChoice::Embedded { backend, lambda, defects, env }
-        }
-        (stage, _) => stage,
-    };
+    let stage = stage(&repro.stage, &args);
     let job = Job {
         profile_name: repro.profile_name,
         profile,
@@ -82,24 +80,48 @@ pub async fn run(args: Args, ctx: &Context) -> Result<Exit, CommandError> {
     job::execute(job, ctx).await
 }
 
-fn recorded(recipe: &StageRecipe) -> StageChoice {
-    if let Some(file) = &recipe.stage_file {
-        return StageChoice::File(file.into());
-    }
-    StageChoice::Embedded {
-        backend: recipe
-            .backend_bin
-            .as_ref()
-            .map_or(BackendChoice::Build { defects: false }, |path| {
-                BackendChoice::Binary(path.into())
-            }),
-        lambda: recipe.lambda,
-        defects: recipe.defects.clone(),
-        env: recipe.env.clone(),
+/// The stage of a replay: the recorded one, or what the caller says.
+fn stage(recorded: &StageRecipe, args: &Args) -> StageChoice {
+    let recorded = || StageChoice::recorded(recorded);
+    let stage = args.stage.clone().map_or_else(recorded, StageChoice::File);
+    match (stage, args.backend_bin.clone()) {
+        // Another binary is a mended one: the recorded defects are not asked of it.
+        (StageChoice::Embedded { env, lambda, .. }, Some(binary)) => {
+            let (backend, defects) = (BackendChoice::Binary(binary), Vec::new());
+            StageChoice::Embedded { backend, lambda, defects, env }
+        }
+        (stage, _) => stage,
     }
 }
 
+async fn again(repro: FeaturesRepro, args: Args, ctx: &Context) -> Result<Exit, CommandError> {
+    let stage = stage(&repro.stage, &args);
+    let places = if args.whole { Vec::new() } else { repro.places };
+    match places.len() {
+        0 => note(&format!("running every scenario of run {} again", repro.run_id)),
+        many => note(&format!("running {many} scenarios of run {} again", repro.run_id)),
+    }
+    features::again(places, repro.seed, stage, args.hold, ctx).await
+}
+
+/// The repro of a features run; none of another suite's.
+fn features_repro(from: &Path) -> Result<Option<FeaturesRepro>, CommandError> {
+    let (file, text) = text(from)?;
+    let suite = serde_json::from_str::<serde_json::Value>(&text)
+        .ok()
+        .and_then(|value| value.get("suite")?.as_str().map(str::to_owned));
+    if suite.as_deref() != Some("features") {
+        return Ok(None);
+    }
+    FeaturesRepro::parse(&text).map(Some).map_err(|error| unreadable(&file, &error))
+}
+
 fn read(from: &Path) -> Result<Repro, CommandError> {
+    let (file, text) = text(from)?;
+    Repro::parse(&text).map_err(|error| unreadable(&file, &error))
+}
+
+fn text(from: &Path) -> Result<(PathBuf, String), CommandError> {
     let file = if from.is_dir() { from.join("repro.json") } else { from.to_path_buf() };
     let text = std::fs::read_to_string(&file).map_err(|source| {
         CommandError::usage(
@@ -107,12 +129,15 @@ fn read(from: &Path) -> Result<Repro, CommandError> {
             "a run's folder in reports/ holds one".to_owned(),
         )
     })?;
-    Repro::parse(&text).map_err(|error| {
-        let why =
-            std::error::Error::source(&error).map_or(String::new(), |source| format!(": {source}"));
-        CommandError::usage(
-            format!("{}: {error}{why}", file.display()),
-            "docs/schemas/repro.schema.json describes every key".to_owned(),
-        )
-    })
+    Ok((file, text))
+}
+
+fn unreadable(file: &Path, error: &ReportError) -> CommandError {
+    let why =
+        std::error::Error::source(error).map_or(String::new(), |source| format!(": {source}"));
+    CommandError::usage(
+        format!("{}: {error}{why}", file.display()),
+        "docs/schemas/repro.schema.json and features-repro.schema.json describe every key"
+            .to_owned(),
+    )
 }

@@ -25,6 +25,7 @@ use crate::commands::Context;
 use crate::commands::error::CommandError;
 use crate::commands::stage::start_failure;
 use crate::config::stage_file;
+use crate::report::repro::StageRecipe;
 
 /// One look at `/version`.
 const VERSION: Duration = Duration::from_secs(5);
@@ -45,6 +46,83 @@ pub enum StageChoice {
     },
     /// On a stage that stands.
     File(PathBuf),
+}
+
+impl StageChoice {
+    /// What puts a stage like this up again, in a repro file.
+    pub fn recipe(&self) -> StageRecipe {
+        match self {
+            Self::File(file) => StageRecipe {
+                name: "file".to_owned(),
+                stage_file: Some(absolute(file)),
+                ..StageRecipe::default()
+            },
+            Self::Embedded { backend, lambda, defects, env } => StageRecipe {
+                name: "embedded".to_owned(),
+                backend_bin: match backend {
+                    BackendChoice::Binary(path) => Some(absolute(path)),
+                    BackendChoice::Build { .. } | BackendChoice::None { .. } => None,
+                },
+                lambda: *lambda,
+                defects: defects.clone(),
+                env: shown(env).map(|(name, value)| (name.clone(), value.clone())).collect(),
+                stage_file: None,
+            },
+        }
+    }
+
+    /// The stage of a repro file.
+    pub fn recorded(recipe: &StageRecipe) -> Self {
+        if let Some(file) = &recipe.stage_file {
+            return Self::File(file.into());
+        }
+        Self::Embedded {
+            backend: recipe
+                .backend_bin
+                .as_ref()
+                .map_or(BackendChoice::Build { defects: false }, |path| {
+                    BackendChoice::Binary(path.into())
+                }),
+            lambda: recipe.lambda,
+            defects: recipe.defects.clone(),
+            env: recipe.env.clone(),
+        }
+    }
+
+    /// The arguments of a command that puts it up again.
+    pub fn arguments(&self) -> String {
+        let mut words: Vec<String> = Vec::new();
+        match self {
+            Self::File(file) => words.push(format!("--stage '{}'", absolute(file))),
+            Self::Embedded { backend, lambda, defects, env } => {
+                if let BackendChoice::Binary(path) = backend {
+                    words.push(format!("--backend-bin '{}'", absolute(path)));
+                }
+                if lambda.is_some() {
+                    words.push("--runtime lambda".to_owned());
+                }
+                if !defects.is_empty() {
+                    words.push(format!("--defects {}", defects.join(",")));
+                }
+                words.extend(shown(env).map(|(name, value)| format!("--env '{name}={value}'")));
+            }
+        }
+        words.join(" ")
+    }
+}
+
+/// What may hold a secret is in no report; a replay has to be given it again.
+fn shown(env: &BTreeMap<String, String>) -> impl Iterator<Item = (&String, &String)> {
+    let is_secret = |name: &str| {
+        let name = name.to_uppercase();
+        ["SECRET", "KEY", "TOKEN", "PASSWORD"].iter().any(|word| name.contains(word))
+    };
+    env.iter().filter(move |(name, _)| !is_secret(name))
+}
+
+/// A replay may be asked for from another folder.
+fn absolute(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()).display().to_string()
 }
 
 /// A stage that answers.

@@ -2,10 +2,13 @@
 
 mod junit;
 mod page;
+mod repro;
 mod summary;
 mod terminal;
 
 pub use junit::junit;
 pub use page::page;
+pub use repro::FEATURES_REPRO_SCHEMA;
+pub use repro::FeaturesRepro;
 pub use summary::summary;
 pub use terminal::terminal;

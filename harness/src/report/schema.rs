@@ -3,11 +3,16 @@
 
 use schemars::{Schema, schema_for};
 use verdict::domain::{
-    evidence::Evidence, ledger::LedgerEntry, profile::RawProfile, question::QuestionSet,
-    run::RunPlan, verdict::VerdictFile,
+    evidence::Evidence,
+    features::{FeaturesEvidence, FeaturesPlan},
+    ledger::LedgerEntry,
+    profile::RawProfile,
+    question::QuestionSet,
+    run::RunPlan,
+    verdict::VerdictFile,
 };
 
-use crate::report::repro::Repro;
+use crate::report::{features::FeaturesRepro, repro::Repro};
 
 /// File name and text of each schema. Keys are sorted: the same bytes on any machine.
 pub fn schemas() -> Vec<(&'static str, String)> {
@@ -18,6 +23,9 @@ pub fn schemas() -> Vec<(&'static str, String)> {
         ("questions.schema.json", text(schema_for!(QuestionSet))),
         ("verdict.schema.json", text(schema_for!(VerdictFile))),
         ("repro.schema.json", text(schema_for!(Repro))),
+        ("features-plan.schema.json", text(schema_for!(FeaturesPlan))),
+        ("features-evidence.schema.json", text(schema_for!(FeaturesEvidence))),
+        ("features-repro.schema.json", text(schema_for!(FeaturesRepro))),
         ("profile.schema.json", text(schema_for!(RawProfile))),
     ]
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test binary")]
 
 mod exits;
+mod features;
 mod load;
 mod report;
 mod stage;

@@ -1,8 +1,6 @@
 //! Everything before the first scenario: features read, steps matched, the stage up, what it cannot run left out by name,
 //! and `plan.json` written.
 
-use std::path::Path;
-
 use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha12Rng;
@@ -27,6 +25,7 @@ use crate::commands::error::CommandError;
 use crate::commands::stand::StageChoice;
 use crate::commands::stand::Stand;
 use crate::commands::stand::run_folder;
+use crate::commands::stand::standing;
 use crate::config::features;
 use crate::config::features::FeaturesError;
 use crate::config::features::Filter;
@@ -92,6 +91,9 @@ pub(super) fn select(run: &FeaturesRun, ctx: &Context) -> Result<Selected, Comma
             CommandError::environment("the steps cannot be used", error)
         }
     })?;
+    if let StageChoice::File(file) = &run.stage {
+        standing(file)?;
+    }
     Ok(Selected { scenarios, sha256: all.sha256 })
 }
 
@@ -158,7 +160,7 @@ fn plan(
         sut_defects: stage.sut_defects.clone(),
         stage: stage.name.clone(),
         limits: stage.limits.clone(),
-        stage_arguments: stage_arguments(&run.stage),
+        stage_arguments: run.stage.arguments(),
         machine: machine(),
         tools: crate::commands::tools(),
         started_at: system_clock::rfc3339(),
@@ -197,31 +199,4 @@ fn lacking(scenario: &ScenarioPlan, stage: &StageDescription) -> Option<String> 
         return Some("every scenario needs users of its own (`provision_users`)".to_owned());
     }
     None
-}
-
-/// The arguments that put the same stage up again.
-fn stage_arguments(stage: &StageChoice) -> String {
-    let mut words: Vec<String> = Vec::new();
-    match stage {
-        StageChoice::File(file) => words.extend(["--stage".to_owned(), quoted(file)]),
-        StageChoice::Embedded { backend, lambda, defects, env } => {
-            if let crate::adapters::stage_process::BackendChoice::Binary(path) = backend {
-                words.extend(["--backend-bin".to_owned(), quoted(path)]);
-            }
-            if lambda.is_some() {
-                words.push("--runtime lambda".to_owned());
-            }
-            if !defects.is_empty() {
-                words.push(format!("--defects {}", defects.join(",")));
-            }
-            let shown = env.iter().filter(|(name, _)| !crate::commands::load::is_secret(name));
-            words.extend(shown.map(|(name, value)| format!("--env '{name}={value}'")));
-        }
-    }
-    words.join(" ")
-}
-
-fn quoted(path: &Path) -> String {
-    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-    format!("'{}'", path.display())
 }

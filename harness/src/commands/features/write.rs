@@ -17,9 +17,10 @@ use crate::commands::Exit;
 use crate::commands::error::CommandError;
 use crate::commands::load::exit;
 use crate::report::features;
+use crate::report::features::FeaturesRepro;
 
 pub(super) fn conclude(
-    _run: &FeaturesRun,
+    run: &FeaturesRun,
     ready: &Ready,
     evidence: &[FeaturesEvidence],
 ) -> Result<Exit, CommandError> {
@@ -30,6 +31,9 @@ pub(super) fn conclude(
             hint: Some(format!("what was seen is in {}", ready.dir.path().display())),
         })?;
     write(&ready.dir, &ready.plan, &verdict, evidence)?;
+    let repro = FeaturesRepro::of(&ready.plan, &verdict, run.stage.recipe());
+    let repro = repro.to_json().map_err(unwritten)?;
+    ready.dir.write("repro.json", repro.as_bytes()).map_err(unwritten)?;
     out(&features::terminal(&ready.plan, &verdict, evidence));
     note(&format!("report: {}", ready.dir.file("report.html").display()));
     Ok(exit(&verdict))

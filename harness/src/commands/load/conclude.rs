@@ -9,17 +9,14 @@ use verdict::judge::whole::judge_whole;
 use super::job::Job;
 use super::prepare::Ready;
 use crate::adapters::run_dir::RunDir;
-use crate::adapters::stage_process::BackendChoice;
 use crate::cli::output::note;
 use crate::cli::output::out;
 use crate::commands::Exit;
 use crate::commands::error::CommandError;
-use crate::commands::stand::StageChoice;
 use crate::report::html;
 use crate::report::junit;
 use crate::report::markdown;
 use crate::report::repro::Repro;
-use crate::report::repro::StageRecipe;
 use crate::report::terminal;
 
 pub(super) fn conclude(
@@ -33,7 +30,7 @@ pub(super) fn conclude(
             source: Some(Box::new(source)),
             hint: Some(format!("what was seen is in {}", ready.dir.path().display())),
         })?;
-    let repro = Repro::of(&ready.prepared.run, &verdict, recipe(job));
+    let repro = Repro::of(&ready.prepared.run, &verdict, job.stage.recipe());
     write(&ready.dir, &ready.prepared.run, &verdict, evidence)?;
     let repro = repro.to_json().map_err(unwritten)?;
     ready.dir.write("repro.json", repro.as_bytes()).map_err(unwritten)?;
@@ -71,39 +68,4 @@ pub fn exit(verdict: &VerdictFile) -> Exit {
 
 fn unwritten<E: std::error::Error + Send + Sync + 'static>(source: E) -> CommandError {
     CommandError::environment("the report cannot be written", source)
-}
-
-fn recipe(job: &Job) -> StageRecipe {
-    match &job.stage {
-        StageChoice::File(file) => StageRecipe {
-            name: "file".to_owned(),
-            stage_file: Some(absolute(file)),
-            ..StageRecipe::default()
-        },
-        StageChoice::Embedded { backend, lambda, defects, env } => StageRecipe {
-            name: "embedded".to_owned(),
-            backend_bin: match backend {
-                BackendChoice::Binary(path) => Some(absolute(path)),
-                BackendChoice::Build { .. } | BackendChoice::None { .. } => None,
-            },
-            lambda: *lambda,
-            defects: defects.clone(),
-            env: env.iter().filter(|(name, _)| !is_secret(name)).map(pair).collect(),
-            stage_file: None,
-        },
-    }
-}
-
-fn pair((name, value): (&String, &String)) -> (String, String) {
-    (name.clone(), value.clone())
-}
-
-/// What may hold a secret is in no report; a replay has to be given it again.
-pub(in crate::commands) fn is_secret(name: &str) -> bool {
-    ["SECRET", "KEY", "TOKEN", "PASSWORD"].iter().any(|word| name.to_uppercase().contains(word))
-}
-
-/// A replay may be asked for from another folder.
-fn absolute(path: &std::path::Path) -> String {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()).display().to_string()
 }
