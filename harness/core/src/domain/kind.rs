@@ -173,6 +173,11 @@ impl AnswerClass {
         }
     }
 
+    /// Whether there was a complete answer.
+    pub fn is_answered(self) -> bool {
+        !matches!(self, Self::Transport | Self::Timeout | Self::Dropped)
+    }
+
     /// Whether the class says that something went wrong.
     pub fn is_error(self) -> bool {
         !matches!(self, Self::Ok | Self::ExpectedReject)

@@ -2,9 +2,11 @@
 
 use crate::{
     domain::{
+        evidence::Conservation,
         histogram::LatencyHistogram,
-        kind::AnswerClass,
+        kind::{AnswerClass, RequestKind},
         objective::{ObjectiveKind, Process},
+        rule::Rule,
         run::RunPlan,
         verdict::{Cause, ObjectiveResult, Status},
     },
@@ -39,6 +41,7 @@ pub fn causes(
     causes.extend(
         seen.missing.iter().map(|detail| Cause::CapabilityMissing { detail: detail.clone() }),
     );
+    causes.extend(probes_unanswered(plan, seen));
     if plan.only.is_some() {
         // Part of a run says nothing about timing; its promises are still put to the test.
         return causes;
@@ -63,6 +66,35 @@ pub fn causes(
 fn nothing_selected(seen: &Seen) -> Option<Cause> {
     let sent = seen.count(|_, _, class| class != AnswerClass::Dropped);
     (sent == 0).then_some(Cause::NothingSelected)
+}
+
+/// Probes that the plan has and that put nothing to the test. A race at the quota is one only if more questions were answered,
+/// by a 2xx or by a refusal, than the quota takes, and the stores' figures were held against them; of an outage, something
+/// must have been answered. A replay of part of a run is asked for the probes that it sent.
+fn probes_unanswered(plan: &RunPlan, seen: &Seen) -> Vec<Cause> {
+    let probes = &plan.profile.raw().probes;
+    let of_kind = |wanted: RequestKind| seen.count(|_, kind, _| kind == wanted);
+    let answered =
+        |wanted: RequestKind| seen.count(|_, kind, class| kind == wanted && class.is_answered());
+    let part = |kind: RequestKind| plan.only.is_some() && of_kind(kind) == 0;
+    let mut causes = Vec::new();
+    let mut decide = |kind: RequestKind, wanted: u64, got: u64| {
+        if got < wanted && !part(kind) {
+            causes.push(Cause::TooFewSamples { objective: kind.name().to_owned(), wanted, got });
+        }
+    };
+    if probes.quota_burst.is_some() {
+        let quota = plan.limits.daily_quota.min(plan.limits.monthly_quota);
+        let is_held_against = |line: &Conservation| line.rule == Rule::QuotaLimit;
+        let compared = seen.conservations.iter().any(is_held_against);
+        let got = if compared { answered(RequestKind::QuotaBurst) } else { 0 };
+        decide(RequestKind::QuotaBurst, quota.saturating_add(1), got);
+    }
+    if !probes.outages.is_empty() {
+        let outages = probes.outages.len() as u64;
+        decide(RequestKind::DependencyOut, outages, answered(RequestKind::DependencyOut));
+    }
+    causes
 }
 
 /// A commit stands for another if it is that one, or an abbreviation of at least 7 digits of it.

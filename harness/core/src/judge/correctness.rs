@@ -62,10 +62,8 @@ pub fn promises(seen: &Seen) -> Vec<PromiseResult> {
 
 /// Whether an answer of this kind and class could have broken the promise.
 fn bears_on(rule: Rule, kind: RequestKind, class: AnswerClass) -> bool {
-    let answered =
-        !matches!(class, AnswerClass::Transport | AnswerClass::Timeout | AnswerClass::Dropped);
     let question = kind.is_charged();
-    answered
+    class.is_answered()
         && match rule {
             Rule::Isolation => {
                 question || matches!(kind, RequestKind::ForeignManual | RequestKind::ListManuals)

@@ -1,7 +1,5 @@
 //! Tests of the verdict on features: each fate, each cause, and that nothing vacuous passes.
 
-use std::collections::BTreeMap;
-
 use super::*;
 use crate::domain::{
     evidence::{BackendDied, Closed, Interrupted, Lost, Version},

@@ -1,6 +1,7 @@
 //! Every cause for which a run cannot tell, and evidence that cannot be judged at all.
 
 use super::*;
+use crate::domain::profile::{Outage, QuotaBurst};
 
 fn cause_of(plan: &RunPlan, evidence: &[Evidence]) -> Vec<&'static str> {
     let file = judge(plan, evidence).unwrap();
@@ -229,6 +230,76 @@ fn what_cannot_be_judged_is_an_error() {
     for (evidence, expected) in cases {
         assert_eq!(judge(&plan(), &evidence), Err(expected));
     }
+}
+
+/// A plan with a race at the quota of 50.
+fn racing() -> RunPlan {
+    let mut raw = raw(&OBJECTIVES);
+    raw.probes.quota_burst = Some(QuotaBurst { at_ms: 3_000, over: 10 });
+    plan_of(raw)
+}
+
+/// A good run, and questions of a race that were classed so.
+fn raced(classes: &[(AnswerClass, usize)]) -> Vec<Evidence> {
+    let series: Vec<Series> = classes
+        .iter()
+        .map(|(class, n)| series("peak", RequestKind::QuotaBurst, *class, 1_000, *n))
+        .collect();
+    good_and([ticked(tick(11_999, "peak", series)), conservation(Rule::QuotaLimit, 50, 50, 50)])
+}
+
+#[test]
+fn a_race_that_was_not_run_is_no_pass() {
+    use AnswerClass::{Dropped, ExpectedReject, Ok, Timeout, Transport};
+    // Never fired, whatever the figures say: nothing was answered, so nothing was exceeded.
+    assert_eq!(cause_of(&racing(), &good()), ["too_few_samples"]);
+    let file = judge(&racing(), &good()).unwrap();
+    assert!(file.headline.contains("`quota_burst` is not decided by 0 samples; about 51"));
+    // As good as never fired, and no more questions than the quota takes.
+    let vain: [&[(AnswerClass, usize)]; 4] = [
+        &[(Dropped, 60)],
+        &[(Ok, 50)],
+        &[(Ok, 5), (Dropped, 55)],
+        &[(Ok, 50), (Timeout, 5), (Transport, 5)],
+    ];
+    for classes in vain {
+        assert_eq!(cause_of(&racing(), &raced(classes)), ["too_few_samples"], "{classes:?}");
+    }
+    // Nobody has looked into the stores.
+    let fired = raced(&[(Ok, 50), (ExpectedReject, 10)]);
+    let is_figure = |line: &Evidence| matches!(line, Evidence::Conservation(_));
+    let unread = without(fired.clone(), is_figure);
+    assert_eq!(cause_of(&racing(), &unread), ["too_few_samples"]);
+    assert_eq!(judge(&racing(), &fired).unwrap().exit_code, 0);
+    assert_eq!(judge(&racing(), &raced(&[(Ok, 50), (ExpectedReject, 1)])).unwrap().exit_code, 0);
+    // A replay of other requests is no race.
+    let part = RunPlan { only: Some(vec![3]), ..racing() };
+    assert_eq!(judge(&part, &good()).unwrap().exit_code, 0);
+    assert_eq!(cause_of(&part, &raced(&[(Ok, 50)])), ["too_few_samples"]);
+}
+
+#[test]
+fn an_outage_that_nobody_asked_into_is_no_pass() {
+    let outage = || Outage {
+        service: "dynamodb".to_owned(),
+        operation: None,
+        error: "InternalServerError".to_owned(),
+        status: 500,
+        message: "Internal server error".to_owned(),
+        at_ms: 4_000,
+        requests: 3,
+        expect_status: vec![503],
+    };
+    let mut raw = raw(&OBJECTIVES);
+    raw.probes.outages = vec![outage(), outage()];
+    let plan = plan_of(raw);
+    let asked = |class, n| {
+        let series = series("peak", RequestKind::DependencyOut, class, 1_000, n);
+        good_and([ticked(tick(11_999, "peak", vec![series]))])
+    };
+    assert_eq!(cause_of(&plan, &good()), ["too_few_samples"]);
+    assert_eq!(cause_of(&plan, &asked(AnswerClass::Timeout, 6)), ["too_few_samples"]);
+    assert_eq!(judge(&plan, &asked(AnswerClass::ExpectedReject, 6)).unwrap().exit_code, 0);
 }
 
 #[test]
