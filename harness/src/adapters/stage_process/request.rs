@@ -70,7 +70,25 @@ pub enum BackendChoice {
     },
 }
 
+/// Quotas of a stage for the features: a scenario reaches them in seconds.
+const FEATURES_DAILY_QUOTA: u64 = 8;
+/// Reached within two days.
+const FEATURES_MONTHLY_QUOTA: u64 = 12;
+/// Everything in 127.0.0.0/8 but 127.224.0.0/11, from where strangers come.
+const FEATURES_ALLOWLIST: &str = "127.0.0.0/9,127.128.0.0/10,127.192.0.0/11";
+
 impl StageRequest {
+    /// What the features need: nobody else on it, quotas that are met in seconds, and an allowlist. Variables that were set
+    /// before stay.
+    #[must_use]
+    pub fn for_features(mut self) -> Self {
+        self.users = Vec::new();
+        self.daily_quota = FEATURES_DAILY_QUOTA;
+        self.monthly_quota = FEATURES_MONTHLY_QUOTA;
+        self.env.entry("IP_ALLOWLIST".to_owned()).or_insert_with(|| FEATURES_ALLOWLIST.to_owned());
+        self
+    }
+
     /// A stage with the backend of the workspace and the four users that every stage has.
     pub fn new(root: PathBuf, run_dir: PathBuf, seed: u64) -> Self {
         Self {

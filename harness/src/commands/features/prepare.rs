@@ -31,13 +31,6 @@ use crate::config::features::FeaturesError;
 use crate::config::features::Filter;
 use crate::config::features::Scenario;
 
-/// Quotas of an embedded stage: a scenario reaches them in seconds. A stage that stands has its own.
-const DAILY_QUOTA: u64 = 8;
-/// Reached within two days.
-const MONTHLY_QUOTA: u64 = 12;
-/// Everything in 127.0.0.0/8 but 127.224.0.0/11, from where strangers come.
-const ALLOWLIST: &str = "127.0.0.0/9,127.128.0.0/10,127.192.0.0/11";
-
 /// What was asked for.
 #[derive(Debug)]
 pub(super) struct Selected {
@@ -110,11 +103,8 @@ pub(super) async fn prepare(
         std::process::id() & 0xffff
     );
     let dir = RunDir::create(ctx.root.join("reports").join(name)).map_err(run_folder)?;
-    let mut request = StageRequest::new(ctx.root.clone(), dir.path().to_path_buf(), run.seed);
-    request.users = Vec::new();
-    request.daily_quota = DAILY_QUOTA;
-    request.monthly_quota = MONTHLY_QUOTA;
-    request.env.insert("IP_ALLOWLIST".to_owned(), ALLOWLIST.to_owned());
+    let request = StageRequest::new(ctx.root.clone(), dir.path().to_path_buf(), run.seed);
+    let request = request.for_features();
     let stage = Stand::up(&run.stage, request, ctx, interrupts).await?;
     let plan = plan(run, selected, &dir, &stage.description);
     let json = serde_json::to_vec_pretty(&plan)

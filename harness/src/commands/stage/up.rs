@@ -50,6 +50,9 @@ pub(super) struct UpArgs {
     /// Further users `user-001`…, each with the router, coffee and e-bike manuals.
     #[arg(long, value_name = "N", default_value_t = 0)]
     users: u16,
+    /// As the features put it up for themselves: small quotas, an allowlist, no users.
+    #[arg(long)]
+    for_features: bool,
     /// Where logs and stage.json go (default: `reports/stage-<time>`).
     #[arg(long, value_name = "DIR")]
     run_dir: Option<PathBuf>,
@@ -143,6 +146,12 @@ fn request(args: &UpArgs, ctx: &Context) -> Result<StageRequest, CommandError> {
         manuals: ["router", "coffee", "ebike"].map(str::to_owned).to_vec(),
     }));
     request.env = args.variables.iter().cloned().collect();
+    if args.for_features {
+        let users = std::mem::take(&mut request.users);
+        request = request.for_features();
+        // Those who were asked for by number stay.
+        request.users.extend(users.into_iter().filter(|user| user.username.starts_with("user-")));
+    }
     Ok(request.with_defects(args.defects.clone()))
 }
 
