@@ -32,7 +32,7 @@ pub use pending::PendingStore;
 pub use probes::{Probed, Probes};
 pub use quota::{QuotaStore, Reserved, Settled};
 pub use rate_limit::{RateLimitStore, SlotRequest};
-pub use speech::{DeletedJob, SpeechJob, Transcriber, Transcription};
+pub use speech::{DeletedJob, ListedJob, SpeechJob, Transcriber, Transcription};
 pub use web::{Web, WebAnswer, WebError, WebFuture};
 
 /// What a port's call gives.

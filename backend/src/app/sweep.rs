@@ -1,5 +1,5 @@
-//! Repairs what crashes left: rows and objects are made to agree again, announcements that nobody completed and recordings
-//! that nobody deleted are taken away.
+//! Repairs what crashes left: rows and objects are made to agree again, announcements that nobody completed are taken away,
+//! and so are recordings, transcripts and transcription jobs that nobody deleted.
 //!
 //! A sweep may run at any time, in any number of processes at once: every repair is a step that can be repeated, and an
 //! object without a row is removed only after a mark was set that forbids the row for ever. What is younger than
@@ -44,6 +44,8 @@ pub struct Swept {
     pub requeued: u32,
     /// Recordings and transcripts that were removed.
     pub recordings: u32,
+    /// Transcription jobs that were removed and of which nothing was stored any more.
+    pub jobs: u32,
 }
 
 /// Sweeps until cancelled.
@@ -98,7 +100,9 @@ pub async fn once(app: &App, deadline: Deadline) -> AppResult<Swept> {
         let announced = run.announcements().await;
         let recordings = run.recordings().await;
         let manuals = run.manuals().await;
-        announced.and(recordings).and(manuals)
+        // Last: they cost nothing and hold no speech, and the service deletes few a second.
+        let jobs = run.jobs().await;
+        announced.and(recordings).and(manuals).and(jobs)
     };
     let outcome = deadline.bound(bounded).await.map_err(AppError::Deadline).flatten();
     let swept = run.swept;

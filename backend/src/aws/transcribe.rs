@@ -1,19 +1,24 @@
-//! Jobs of Amazon Transcribe: `StartTranscriptionJob`, `GetTranscriptionJob` and `DeleteTranscriptionJob`. Recording and
-//! transcript are in our own bucket.
+//! Jobs of Amazon Transcribe: `StartTranscriptionJob`, `GetTranscriptionJob`, `DeleteTranscriptionJob` and
+//! `ListTranscriptionJobs`. Recording and transcript are in our own bucket.
 
 use aws_sdk_transcribe::Client;
 use aws_sdk_transcribe::operation::get_transcription_job::GetTranscriptionJobError;
 use aws_sdk_transcribe::operation::start_transcription_job::StartTranscriptionJobError;
 use aws_sdk_transcribe::types::{
     LanguageCode, Media, MediaFormat, TranscriptionJob, TranscriptionJobStatus,
+    TranscriptionJobSummary,
 };
+use time::OffsetDateTime;
 
 use crate::aws::error::{code, port_error};
 use crate::context::dependency;
 use crate::ports::{
-    DeletedJob, Dependency, PortError, PortErrorKind, PortFuture, SpeechJob, Transcriber,
-    Transcription,
+    DeletedJob, Dependency, ListedJob, Page, PortError, PortErrorKind, PortFuture, SpeechJob,
+    Transcriber, Transcription,
 };
+
+/// Jobs in a page of a list: the most that the service gives.
+const PAGE: i32 = 100;
 
 /// How the reasons begin by which the service says that the recording is at fault: they are all that its model names.
 const UNREADABLE: &[&str] = &[
@@ -123,6 +128,40 @@ impl Transcriber for Transcribe {
             })
         })
     }
+
+    fn jobs<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: Option<&'a str>,
+    ) -> PortFuture<'a, Page<ListedJob>> {
+        Box::pin(async move {
+            let call = self
+                .client
+                .list_transcription_jobs()
+                .job_name_contains(prefix)
+                .max_results(PAGE)
+                .set_next_token(after.map(str::to_owned));
+            let listed = dependency(call.send()).await.map_err(|error| {
+                port_error(Dependency::Transcriber, "ListTranscriptionJobs", error)
+            })?;
+            let next_after = listed.next_token().map(str::to_owned);
+            let jobs = listed.transcription_job_summaries().iter().filter_map(listed_job);
+            // The service looks for the text anywhere in the name.
+            let items = jobs.filter(|job| job.name.starts_with(prefix)).collect();
+            Ok(Page { items, next_after })
+        })
+    }
+}
+
+/// A summary without a name or a time is left to the next look.
+fn listed_job(summary: &TranscriptionJobSummary) -> Option<ListedJob> {
+    let started = OffsetDateTime::from_unix_timestamp(summary.creation_time()?.secs()).ok()?;
+    let ended = matches!(
+        summary.transcription_job_status(),
+        Some(TranscriptionJobStatus::Completed | TranscriptionJobStatus::Failed)
+    );
+    let name = summary.transcription_job_name()?.to_owned();
+    Some(ListedJob { name, started, running: !ended })
 }
 
 fn transcription(job: &TranscriptionJob) -> Transcription {

@@ -12,6 +12,9 @@ pub const MANUALS: &str = "manuals/";
 /// Where recordings and transcripts are.
 pub const RECORDINGS: &str = "audio/";
 
+/// How the names of our transcription jobs begin; a request's id follows.
+pub const JOBS: &str = "manuel-";
+
 const SIDECAR: &str = ".metadata.json";
 
 /// An object in a listing.
@@ -96,11 +99,16 @@ pub fn place_of(place: &str) -> Option<(UserId, &str)> {
     Some((UserId::parse(user)?, file.split('.').next()?))
 }
 
+/// What the transcription job of a request is called.
+pub fn job_name(request_id: &str) -> String {
+    format!("{JOBS}{request_id}")
+}
+
 /// The transcription job of a recording or transcript.
 pub fn job_name_of(key: &str) -> Option<String> {
     let file = key.strip_prefix(RECORDINGS)?.rsplit('/').next()?;
     let stem = file.split('.').next().filter(|stem| !stem.is_empty())?;
-    Some(format!("manuel-{stem}"))
+    Some(job_name(stem))
 }
 
 #[cfg(test)]

@@ -13,9 +13,9 @@ use crate::domain::ingestion::IndexRun;
 use crate::domain::prompt::Passage;
 use crate::domain::user::UserId;
 use crate::ports::{
-    DeletedJob, FileStore, Indexer, JwksSource, Listing, Model, ModelAnswer, ObjectFacts, Parts,
-    PortFuture, PresignedPut, Probed, Probes, PromisedObject, PublicKey, Search, SecretSource,
-    SpeechJob, Started, Transcriber, Transcription,
+    DeletedJob, FileStore, Indexer, JwksSource, ListedJob, Listing, Model, ModelAnswer,
+    ObjectFacts, Page, Parts, PortFuture, PresignedPut, Probed, Probes, PromisedObject, PublicKey,
+    Search, SecretSource, SpeechJob, Started, Transcriber, Transcription,
 };
 use crate::spool::Spooled;
 
@@ -155,6 +155,14 @@ impl Transcriber for Guarded<dyn Transcriber> {
 
     fn delete<'a>(&'a self, name: &'a str) -> PortFuture<'a, DeletedJob> {
         self.settle(self.port.delete(name))
+    }
+
+    fn jobs<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: Option<&'a str>,
+    ) -> PortFuture<'a, Page<ListedJob>> {
+        self.call("ListTranscriptionJobs", self.port.jobs(prefix, after))
     }
 }
 

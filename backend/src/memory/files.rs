@@ -38,9 +38,14 @@ impl MemoryFiles {
 
     /// Puts an object there that no call of ours wrote.
     pub fn hold(&self, key: &str, bytes: Bytes) {
-        let now = locked(&self.now).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        let now = self.now();
         locked(&self.modified).insert(key.to_owned(), now);
         locked(&self.objects).insert(key.to_owned(), bytes);
+    }
+
+    /// When what is written now was written.
+    pub(super) fn now(&self) -> OffsetDateTime {
+        locked(&self.now).unwrap_or(OffsetDateTime::UNIX_EPOCH)
     }
 
     /// Objects are written now, from now on.

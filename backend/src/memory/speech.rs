@@ -5,10 +5,16 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use serde_json::json;
+use time::OffsetDateTime;
 
 use super::files::MemoryFiles;
 use super::{Switch, locked};
-use crate::ports::{DeletedJob, Dependency, PortFuture, SpeechJob, Transcriber, Transcription};
+use crate::ports::{
+    DeletedJob, Dependency, ListedJob, Page, PortFuture, SpeechJob, Transcriber, Transcription,
+};
+
+/// Jobs in a page of a list.
+const PAGE: usize = 100;
 
 /// What becomes of jobs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +52,8 @@ pub struct MemoryTranscriber {
 #[derive(Debug)]
 struct Job {
     asked: SpeechJob,
+    /// By the clock of the bucket.
+    started: OffsetDateTime,
     state: Transcription,
     looks: u32,
 }
@@ -59,6 +67,13 @@ impl MemoryTranscriber {
     /// All jobs that were ever started.
     pub fn started(&self) -> Vec<SpeechJob> {
         locked(&self.started).clone()
+    }
+
+    /// A job that nobody asks for comes to its end.
+    pub fn end(&self, name: &str, state: Transcription) {
+        if let Some(job) = locked(&self.jobs).get_mut(name) {
+            job.state = state;
+        }
     }
 
     /// The names of the jobs that are there.
@@ -104,8 +119,9 @@ impl Transcriber for MemoryTranscriber {
         Box::pin(async move {
             self.trouble.before(Dependency::Transcriber).await?;
             locked(&self.started).push(job.clone());
-            let started = Job { asked: job.clone(), state: Transcription::Running, looks: 0 };
-            locked(&self.jobs).insert(job.name.clone(), started);
+            let (asked, started) = (job.clone(), self.audio.now());
+            let job = Job { asked, started, state: Transcription::Running, looks: 0 };
+            locked(&self.jobs).insert(job.asked.name.clone(), job);
             self.trouble.after(Dependency::Transcriber).await
         })
     }
@@ -128,6 +144,29 @@ impl Transcriber for MemoryTranscriber {
             locked(&self.jobs).remove(name);
             self.trouble_deleting.after(Dependency::Transcriber).await?;
             Ok(DeletedJob::Gone)
+        })
+    }
+
+    fn jobs<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: Option<&'a str>,
+    ) -> PortFuture<'a, Page<ListedJob>> {
+        Box::pin(async move {
+            self.trouble.before(Dependency::Transcriber).await?;
+            let jobs = locked(&self.jobs);
+            let wanted = jobs.iter().filter(|(name, _)| name.starts_with(prefix));
+            let rest = wanted.filter(|(name, _)| after.is_none_or(|after| name.as_str() > after));
+            let mut items: Vec<ListedJob> = rest
+                .map(|(name, job)| {
+                    let running = job.state == Transcription::Running;
+                    ListedJob { name: name.clone(), started: job.started, running }
+                })
+                .collect();
+            let more = items.len() > PAGE;
+            items.truncate(PAGE);
+            let next_after = items.last().filter(|_| more).map(|job| job.name.clone());
+            Ok(Page { items, next_after })
         })
     }
 }

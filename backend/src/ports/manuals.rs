@@ -10,9 +10,9 @@ use crate::ports::PortFuture;
 /// Part of a list and where the next part starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
-    /// In the order of their ids.
+    /// In the order of their ids, where nothing else is said.
     pub items: Vec<T>,
-    /// The id of the last item, when there are more.
+    /// The id of the last item, or the store's own mark, when there are more.
     pub next_after: Option<String>,
 }
 

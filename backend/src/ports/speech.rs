@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use time::OffsetDateTime;
+
 use crate::domain::audio::AudioType;
-use crate::ports::PortFuture;
+use crate::ports::{Page, PortFuture};
 
 /// One transcription to be done. Everything in it is ours: names are made of request ids and used once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +42,17 @@ pub enum DeletedJob {
     StillRunning,
 }
 
+/// A job in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedJob {
+    /// What it is called.
+    pub name: String,
+    /// When it was started.
+    pub started: OffsetDateTime,
+    /// Whether it is at work: it cannot be deleted.
+    pub running: bool,
+}
+
 /// Speech to text.
 pub trait Transcriber: Send + Sync + fmt::Debug {
     /// Starts a job; one of this name that is there already is ours, from an attempt whose reply was lost.
@@ -48,4 +61,10 @@ pub trait Transcriber: Send + Sync + fmt::Debug {
     fn status<'a>(&'a self, name: &'a str) -> PortFuture<'a, Transcription>;
     /// Removes a job; one that is away already is no error.
     fn delete<'a>(&'a self, name: &'a str) -> PortFuture<'a, DeletedJob>;
+    /// Some of the jobs whose names begin so, in an order of the service's own; `after` is what the last page gave.
+    fn jobs<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: Option<&'a str>,
+    ) -> PortFuture<'a, Page<ListedJob>>;
 }

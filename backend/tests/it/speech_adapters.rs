@@ -3,6 +3,7 @@
 use backend::domain::audio::AudioType;
 use backend::ports::{DeletedJob, Dependency, PortErrorKind, SpeechJob, Transcription};
 use serde_json::{Value, json};
+use time::macros::datetime;
 use wiremock::matchers::{header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -116,6 +117,44 @@ async fn a_refused_deletion_is_told_from_a_job_that_is_away() {
     assert_eq!(deleted(state("COMPLETED", None)).await, Err(PortErrorKind::Unavailable));
     let limit = refused(400, "LimitExceededException");
     assert_eq!(deleted(limit).await, Err(PortErrorKind::Throttled));
+}
+
+#[tokio::test]
+async fn jobs_are_listed_page_by_page_and_strangers_passed_over() {
+    let server = MockServer::start().await;
+    let summary = |name: &str, status: &str| {
+        json!({ "TranscriptionJobName": name, "TranscriptionJobStatus": status,
+            "CreationTime": 1_794_744_000.5, "LanguageCode": "en-US" })
+    };
+    let page = json!({ "NextToken": "t+/=", "TranscriptionJobSummaries": [
+        summary("manuel-1", "COMPLETED"), summary("manuel-2", "FAILED"), summary("manuel-3", "QUEUED"),
+        summary("manuel-4", "IN_PROGRESS"), summary("manuel-5", "NOT_KNOWN_YET"),
+        summary("not-manuel-6", "COMPLETED"), { "TranscriptionJobName": "manuel-7" },
+    ] });
+    let listed = |body: Value| ResponseTemplate::new(200).set_body_json(body);
+    let first = transcribe("ListTranscriptionJobs").respond_with(listed(page)).up_to_n_times(1);
+    first.mount(&server).await;
+    let last = listed(json!({ "TranscriptionJobSummaries": [] }));
+    transcribe("ListTranscriptionJobs").respond_with(last).mount(&server).await;
+    let transcriber = ports(&server).await.transcriber;
+    let page = transcriber.jobs("manuel-", None).await.unwrap();
+    let running: Vec<_> = page.items.iter().map(|job| (job.name.as_str(), job.running)).collect();
+    let expected = [
+        ("manuel-1", false),
+        ("manuel-2", false),
+        ("manuel-3", true),
+        ("manuel-4", true),
+        ("manuel-5", true),
+    ];
+    assert_eq!(running, expected);
+    assert_eq!(page.items[0].started, datetime!(2026-11-15 12:00 UTC));
+    assert_eq!(page.next_after.as_deref(), Some("t+/="));
+    let page = transcriber.jobs("manuel-", page.next_after.as_deref()).await.unwrap();
+    assert_eq!((page.items, page.next_after), (Vec::new(), None));
+    let sent: Vec<Value> =
+        server.received_requests().await.unwrap().iter().map(|r| r.body_json().unwrap()).collect();
+    assert_eq!(sent[0], json!({ "JobNameContains": "manuel-", "MaxResults": 100 }));
+    assert_eq!(sent[1]["NextToken"], "t+/=");
 }
 
 #[tokio::test]

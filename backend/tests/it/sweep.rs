@@ -17,8 +17,11 @@ use time::OffsetDateTime;
 
 use crate::world::{ANNA, Answer, BERT, World, upload_body};
 
+mod speech;
+
 const LATER_S: i64 = 2 * 3600;
-const NOTHING: Swept = Swept { discarded: 0, failed: 0, sidecars: 0, requeued: 0, recordings: 0 };
+const NOTHING: Swept =
+    Swept { discarded: 0, failed: 0, sidecars: 0, requeued: 0, recordings: 0, jobs: 0 };
 
 async fn swept(world: &World) -> Swept {
     once(&world.app, Deadline::after(Duration::from_secs(20))).await.unwrap()
@@ -263,19 +266,6 @@ async fn a_manual_without_work_is_queued_again_and_one_that_waits_a_day_has_fail
     swept(&world).await;
     let late = world.get(BERT, "/api/ingestion/status").await.json()["jobs"][0].clone();
     assert_eq!(late["status"], "failed", "{late}");
-}
-
-#[tokio::test]
-async fn recordings_that_were_left_go_with_their_jobs() {
-    let world = World::new();
-    let audio = &world.ports.transcriber.audio;
-    audio.at(now(&world));
-    audio.hold(&format!("audio/{ANNA}/r-1.wav"), Bytes::from_static(b"RIFF"));
-    audio.hold(&format!("audio/{ANNA}/r-1.json"), Bytes::from_static(b"{}"));
-    assert_eq!(swept(&world).await, NOTHING, "somebody may be listening");
-    world.move_clock(LATER_S);
-    assert_eq!(swept(&world).await, Swept { recordings: 2, ..NOTHING });
-    assert!(audio.objects().is_empty());
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The repairs of one run: announcements, recordings, and rows against objects.
+//! The repairs of one run: announcements, recordings, transcription jobs, and rows against objects.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::app::manuals::MARK_KEPT_S;
 use crate::context::Deadline;
 use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::ingestion::{Outcome, Work, WorkKind};
-use crate::domain::leftovers::{MANUALS, RECORDINGS, Stored, job_name_of, place_of, whole};
+use crate::domain::leftovers::{JOBS, MANUALS, RECORDINGS, Stored, job_name_of, place_of, whole};
 use crate::domain::manual::{Manual, ManualStatus, sidecar, sidecar_key};
 use crate::domain::user::UserId;
 use crate::state::App;
@@ -34,7 +34,7 @@ const PAGE: u16 = 1000;
 /// Rows in a page.
 const ROWS: usize = 100;
 
-/// Pages of rows of one user, of announcements and of recordings in a run.
+/// Pages of rows of one user, of announcements, of recordings and of transcription jobs in a run.
 const SMALL_PAGES_MAX: usize = 100;
 
 /// More open work than this may not have been seen in full.
@@ -92,6 +92,29 @@ impl Run<'_> {
                 self.report("a recording or transcript was left");
             }
             after = listing.objects.last().filter(|_| listing.more).map(|o| o.key.clone());
+            if after.is_none() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Transcription jobs that came to their end after their recording and transcript were away: no object leads to them, and
+    /// the service itself would keep them for 90 days. Of another stage in the same account they are leftovers as well.
+    pub(super) async fn jobs(&mut self) -> AppResult<()> {
+        let transcriber = &self.app.ports.transcriber;
+        let mut after: Option<String> = None;
+        for _page in 0..SMALL_PAGES_MAX {
+            let page = transcriber.jobs(JOBS, after.as_deref()).await.map_err(AppError::Port)?;
+            for job in page.items {
+                if job.running || !self.is_old(job.started) {
+                    continue;
+                }
+                transcriber.delete(&job.name).await.map_err(AppError::Port)?;
+                self.swept.jobs += 1;
+                self.report("a transcription job was left");
+            }
+            after = page.next_after;
             if after.is_none() {
                 break;
             }

@@ -1,5 +1,5 @@
 //! What a spoken call leaves in the world, and its deletion: tried before the call is answered, and by a task for what is
-//! left then or when the call is dropped. What a crash leaves, the bucket's lifecycle rule and the sweep remove.
+//! left then or when the call is dropped. What a crash leaves, the sweep removes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use crate::context::{self, Deadline};
 use crate::defects::{self, Defect};
 use crate::domain::audio::AudioType;
 use crate::domain::failure::{Failure, FailureKind};
+use crate::domain::leftovers::job_name;
 use crate::domain::user::UserId;
 use crate::logging::chain;
 use crate::ports::{DeletedJob, FileStore, PortError, SpeechJob, Transcriber};
@@ -61,7 +62,7 @@ impl Stored {
     pub(super) fn new(app: &App, caller: &Caller, audio: AudioType) -> Self {
         let folder = format!("audio/{}/{}", caller.user.as_str(), caller.request_id);
         let job = SpeechJob {
-            name: format!("manuel-{}", caller.request_id),
+            name: job_name(&caller.request_id),
             audio_key: format!("{folder}.{}", audio.extension()),
             audio,
             transcript_key: format!("{folder}.json"),

@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 use backend::domain::failure::FailureKind;
 use backend::memory::files::MemoryFiles;
 use backend::memory::speech::MemoryTranscriber;
-use backend::ports::{DeletedJob, PortFuture, SpeechJob, Transcriber, Transcription};
+use backend::ports::{
+    DeletedJob, ListedJob, Page, PortFuture, SpeechJob, Transcriber, Transcription,
+};
 use backend::state::Ports;
 use bytes::Bytes;
 use futures::future::join_all;
@@ -118,6 +120,14 @@ impl Transcriber for HangingDeletion {
 
     fn delete<'a>(&'a self, name: &'a str) -> PortFuture<'a, DeletedJob> {
         self.hanging.delete(name)
+    }
+
+    fn jobs<'a>(
+        &'a self,
+        prefix: &'a str,
+        after: Option<&'a str>,
+    ) -> PortFuture<'a, Page<ListedJob>> {
+        Transcriber::jobs(&*self.memory, prefix, after)
     }
 }
 
