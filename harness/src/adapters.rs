@@ -12,6 +12,7 @@ pub mod lambda_figures;
 pub mod lambda_host;
 pub mod lifeline;
 pub mod load_worker;
+pub mod outage;
 pub mod poll;
 pub mod provision;
 pub mod resources;

@@ -13,7 +13,6 @@ mod journey;
 mod kept;
 mod known;
 mod ledger;
-mod outage;
 mod pacer;
 pub mod plan;
 mod recorder;

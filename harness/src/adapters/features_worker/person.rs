@@ -14,6 +14,8 @@ pub struct Person {
     pub username: Option<String>,
     /// Cognito `sub`; empty without an account.
     pub sub: String,
+    /// As this run has set it; none of somebody without an account.
+    pub password: Option<String>,
     /// Tokens; none of somebody without an account.
     pub session: Option<Session>,
     /// From an address of its own.

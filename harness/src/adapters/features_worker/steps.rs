@@ -3,11 +3,26 @@
 use super::catalogue::StepDef;
 
 mod answers;
+mod clock;
 mod manuals;
+mod outages;
 mod people;
 mod questions;
+mod quota;
+mod rate_limit;
 mod refusals;
+mod usage;
 
 /// All tables.
-pub(super) const ALL: &[&[StepDef]] =
-    &[people::STEPS, questions::STEPS, answers::STEPS, manuals::STEPS, refusals::STEPS];
+pub(super) const ALL: &[&[StepDef]] = &[
+    people::STEPS,
+    questions::STEPS,
+    answers::STEPS,
+    manuals::STEPS,
+    refusals::STEPS,
+    quota::STEPS,
+    usage::STEPS,
+    rate_limit::STEPS,
+    outages::STEPS,
+    clock::STEPS,
+];

@@ -20,6 +20,7 @@ use super::person::Person;
 use super::run::How;
 use super::run::Run;
 use super::seen::Seen;
+use crate::adapters::outage::Held;
 use crate::adapters::poll;
 use crate::adapters::poll::Pace;
 
@@ -55,6 +56,8 @@ pub struct FeatureWorld {
     pub requests: Vec<RequestSeen>,
     /// Values that a later step looks at, by a name of the step's own choice.
     pub kept: BTreeMap<String, String>,
+    /// Dependencies that are out for somebody of the scenario.
+    pub outages: Vec<Held>,
     people: BTreeMap<Who, Person>,
     answers: BTreeMap<Who, Seen>,
     bursts: BTreeMap<Who, Vec<Seen>>,
@@ -72,6 +75,7 @@ impl World for FeatureWorld {
             ordinal,
             requests: Vec::new(),
             kept: BTreeMap::new(),
+            outages: Vec::new(),
             people: BTreeMap::new(),
             answers: BTreeMap::new(),
             bursts: BTreeMap::new(),
@@ -102,6 +106,7 @@ impl FeatureWorld {
             name: who.0.clone(),
             username: Some(username),
             sub: account.session.sub.clone(),
+            password: Some(account.password),
             session: Some(account.session),
             client: self.run.client(None)?,
             manuals: BTreeMap::new(),
@@ -110,12 +115,26 @@ impl FeatureWorld {
         Ok(person)
     }
 
+    /// Everybody who has an account signs in again: sessions end as time passes.
+    pub async fn sign_in_again(&mut self) -> StepResult {
+        for person in self.people.values_mut() {
+            let (Some(username), Some(password)) = (&person.username, &person.password) else {
+                continue;
+            };
+            let session = self.run.accounts.sign_in(username, password).await;
+            let session = session.map_err(|e| StepError::lost_by("cannot sign in again", &e))?;
+            person.session = Some(session);
+        }
+        Ok(())
+    }
+
     /// Makes `who` somebody without an account, at `address` where given.
     pub fn stranger(&mut self, who: &Who, address: Option<IpAddr>) -> StepResult {
         let person = Person {
             name: who.0.clone(),
             username: None,
             sub: String::new(),
+            password: None,
             session: None,
             client: self.run.client(address)?,
             manuals: BTreeMap::new(),
@@ -251,6 +270,10 @@ impl FeatureWorld {
     /// Takes away what the scenario left: manuals through the API, accounts in the pool. What cannot be taken away is
     /// left to the stage's own sweep.
     pub async fn clean_up(&mut self) {
+        for held in self.outages.drain(..) {
+            // One that cannot be ended runs out by itself, and is for nobody but this scenario's people.
+            drop(held.end().await);
+        }
         let people: Vec<Person> = self.people.values().cloned().collect();
         let run = Arc::clone(&self.run);
         for person in people {

@@ -39,7 +39,6 @@ use super::equip::signer;
 use super::kept::keep;
 use super::known::Known;
 use super::ledger::Ledger;
-use super::outage::Outages;
 use super::plan::WorkerPlan;
 use super::recorder::Recorder;
 use super::seat::Seat;
@@ -50,6 +49,7 @@ use super::shot::Shot;
 use super::uploads::Stored;
 use super::uploads::Uploads;
 use crate::adapters::embedded_stage::clock::signing_time;
+use crate::adapters::outage::Outages;
 
 /// Between the worker's hello and the first scheduled moment.
 const LEAD: Duration = Duration::from_millis(200);

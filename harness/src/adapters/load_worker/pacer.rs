@@ -14,8 +14,8 @@ use verdict::plan::load::Arrival;
 use verdict::plan::load::Ask;
 
 use super::engine::Engine;
-use super::outage;
 use super::shot::Outcome;
+use crate::adapters::outage;
 
 /// An outage begins this long before its first question.
 const OUTAGE_LEAD_US: u64 = 1_500_000;

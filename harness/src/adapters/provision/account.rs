@@ -70,11 +70,16 @@ impl Accounts {
             Some(password) => (throwaway(password, "user password")?.to_owned(), false),
             None => (self.create(username).await?, true),
         };
-        let session =
-            self.sign_in.password(username, &Secret::new(password.clone())).await.map_err(
-                |source| ProvisionError::SignIn { username: username.to_owned(), source },
-            )?;
+        let session = self.sign_in(username, &password).await?;
         Ok(Account { password, session, created })
+    }
+
+    /// Signs in a user who was opened before.
+    pub async fn sign_in(&self, username: &str, password: &str) -> Result<Session, ProvisionError> {
+        self.sign_in
+            .password(username, &Secret::new(password))
+            .await
+            .map_err(|source| ProvisionError::SignIn { username: username.to_owned(), source })
     }
 
     /// Takes away a user that was made; one that the stage knows stays, and so does one that cannot be taken away.

@@ -1,5 +1,7 @@
 //! What every store holds of one manual: object, sidecar, row and index entries.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_bedrockagentruntime::types::FilterAttribute;
 use aws_sdk_bedrockagentruntime::types::KnowledgeBaseQuery;
 use aws_sdk_bedrockagentruntime::types::KnowledgeBaseRetrievalConfiguration;
@@ -47,6 +49,11 @@ impl Stores {
             many => traces.push(Trace::Index(many)),
         }
         Ok(traces)
+    }
+
+    /// Keys of every object of the user `sub`, sidecars too.
+    pub async fn objects_of(&self, sub: &str) -> Result<BTreeSet<String>, StoresError> {
+        self.objects(sub, sub).await
     }
 
     /// Passages that the index has of the manual.

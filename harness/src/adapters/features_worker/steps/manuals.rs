@@ -36,6 +36,9 @@ steps! {
     /// The list has this many manuals.
     Then "{who} sees {number} manual(s)" (world, who: Who, many: u64) => sees(world, who, many);
 
+    /// The bucket holds nothing under the person's name; waits, at most 20 s.
+    Then "no file of {who} is left" (world, who: Who) => no_file(world, who);
+
     /// The object, its sidecar, the row and the index entries are gone; waits for the index, at most 20 s.
     Then "nothing is left of the manual {text} of {who}" (world, key: String, who: Who) => nothing_left(world, key, who);
 }
@@ -117,6 +120,25 @@ async fn sees(world: &mut FeatureWorld, who: Who, many: u64) -> StepResult {
         }
         _ => Err(StepError::broken("a list of manuals", seen.summary())),
     }
+}
+
+async fn no_file(world: &mut FeatureWorld, who: Who) -> StepResult {
+    let person = world.person(&who).await?;
+    let stores = world.run.stores()?;
+    let waited = poll::until(
+        Pace::sparing(INDEXED),
+        std::collections::BTreeSet::new(),
+        async || match stores.objects_of(&person.sub).await {
+            Ok(left) if left.is_empty() => ControlFlow::Break(Ok(())),
+            Ok(left) => ControlFlow::Continue(left),
+            Err(error) => {
+                ControlFlow::Break(Err(StepError::lost_by("the bucket cannot be read", &error)))
+            }
+        },
+    );
+    waited.await.unwrap_or_else(|expired| {
+        Err(StepError::broken("no file left in the bucket", format!("{:?}", expired.last_seen)))
+    })
 }
 
 async fn nothing_left(world: &mut FeatureWorld, key: String, who: Who) -> StepResult {

@@ -1,5 +1,7 @@
 //! How Manuel says no, in the words of a user: what each phrase means in the contract stands in one table.
 
+use manuel_client::Request;
+
 use super::super::catalogue::steps;
 use super::super::outcome::StepError;
 use super::super::outcome::StepResult;
@@ -7,11 +9,42 @@ use super::super::params::Who;
 use super::super::world::FeatureWorld;
 
 /// What a feature calls a refusal → status and code (api.md, "Errors").
-const REASONS: &[(&str, u16, &str)] = &[("the question is empty", 400, "question_empty")];
+const REASONS: &[(&str, u16, &str)] = &[
+    ("the question is empty", 400, "question_empty"),
+    ("the question is too long", 400, "question_too_long"),
+    ("the question cannot be read", 400, "question_invalid"),
+    ("the day's questions are used up", 429, "daily_quota_exceeded"),
+    ("the month's questions are used up", 429, "monthly_quota_exceeded"),
+    ("there were too many calls", 429, "rate_limited"),
+    ("the model is overloaded", 429, "model_throttled"),
+    ("the model is out", 503, "model_unavailable"),
+    ("the search is overloaded", 429, "search_throttled"),
+    ("the search is out", 503, "search_unavailable"),
+    ("the counters are overloaded", 429, "store_throttled"),
+    ("the counters are out", 503, "store_unavailable"),
+    ("the files are overloaded", 429, "files_throttled"),
+    ("the files are out", 503, "files_unavailable"),
+    ("the transcription is overloaded", 429, "transcription_throttled"),
+    ("the transcription is out", 503, "transcription_unavailable"),
+];
 
 steps! {
     /// The last request was refused for this reason.
     Then "{who} is refused because {text}" (world, who: Who, reason: String) => refused(world, who, reason);
+
+    /// Asks a typed question, which has to be refused for this reason.
+    Then "{who} is refused because {text} when asking {text}"
+        (world, who: Who, reason: String, question: String) => asks_in_vain(world, who, reason, question);
+}
+
+async fn asks_in_vain(
+    world: &mut FeatureWorld,
+    who: Who,
+    reason: String,
+    question: String,
+) -> StepResult {
+    world.send(&who, Request::Query { question }).await?;
+    refused(world, who, reason).await
 }
 
 async fn refused(world: &mut FeatureWorld, who: Who, reason: String) -> StepResult {

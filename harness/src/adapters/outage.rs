@@ -22,7 +22,7 @@ const ADMIN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why an outage could not be had.
 #[derive(Debug, Error)]
-pub(super) enum OutageError {
+pub enum OutageError {
     /// The stage has no such switch.
     #[error("the stage has no admin url for outages")]
     NoAdmin,
@@ -41,7 +41,7 @@ pub(super) enum OutageError {
 
 /// An outage that holds until it is ended or its lease runs out.
 #[derive(Clone, Debug)]
-pub(super) struct Held {
+pub struct Held {
     http: reqwest::Client,
     list: String,
     id: String,
@@ -49,7 +49,7 @@ pub(super) struct Held {
 
 /// The outages of a run, by their index in the profile.
 #[derive(Debug, Default)]
-pub(super) struct Outages {
+pub struct Outages {
     states: Mutex<BTreeMap<usize, State>>,
 }
 
@@ -61,21 +61,23 @@ struct State {
 }
 
 impl Outages {
-    pub(super) fn begun(&self, index: usize, held: Held) {
+    /// One holds now.
+    pub fn begun(&self, index: usize, held: Held) {
         self.states().entry(index).or_default().held = Some(held);
     }
 
-    pub(super) fn over(&self, index: usize) {
+    /// One is over.
+    pub fn over(&self, index: usize) {
         self.states().entry(index).or_default().held = None;
     }
 
     /// The outage, while it is in force.
-    pub(super) fn held(&self, index: usize) -> Option<Held> {
+    pub fn held(&self, index: usize) -> Option<Held> {
         self.states().get(&index).and_then(|state| state.held.clone())
     }
 
     /// Whether nobody was told yet that something is wrong with it; says true once.
-    pub(super) fn tell(&self, index: usize) -> bool {
+    pub fn tell(&self, index: usize) -> bool {
         !std::mem::replace(&mut self.states().entry(index).or_default().told, true)
     }
 
@@ -100,18 +102,14 @@ struct Leased {
 }
 
 /// How the backend names a user to AWS: `x-manuel-user` is the first 32 hex digits of SHA-256 of the `sub`.
-pub(super) fn user_tag(sub: &str) -> String {
+pub fn user_tag(sub: &str) -> String {
     let mut digest = hex::encode(Sha256::digest(sub.as_bytes()));
     digest.truncate(32);
     digest
 }
 
 /// Begins `outage` for the user with this `sub`.
-pub(super) async fn begin(
-    admin: Option<&str>,
-    outage: &Outage,
-    sub: &str,
-) -> Result<Held, OutageError> {
+pub async fn begin(admin: Option<&str>, outage: &Outage, sub: &str) -> Result<Held, OutageError> {
     let admin = admin.ok_or(OutageError::NoAdmin)?.trim_end_matches('/');
     let http = reqwest::Client::builder()
         .no_proxy()
@@ -142,7 +140,7 @@ pub(super) async fn begin(
 
 impl Held {
     /// Prolongs the lease from now.
-    pub(super) async fn renew(&self) -> Result<(), OutageError> {
+    pub async fn renew(&self) -> Result<(), OutageError> {
         let url = format!("{}/{}", self.list, self.id);
         let response = self.http.put(url).send().await.map_err(OutageError::Send)?;
         response.error_for_status().map_err(OutageError::Send)?;
@@ -150,14 +148,14 @@ impl Held {
     }
 
     /// Calls that it has refused; none if it is over.
-    pub(super) async fn hits(&self) -> Result<Option<u64>, OutageError> {
+    pub async fn hits(&self) -> Result<Option<u64>, OutageError> {
         let response = self.http.get(&self.list).send().await.map_err(OutageError::Send)?;
         let all: Vec<Listed> = response.json().await.map_err(OutageError::Send)?;
         Ok(all.iter().find(|listed| text_of(&listed.id) == self.id).map(|listed| listed.hits))
     }
 
     /// Ends it now. One that cannot be ended runs out by itself.
-    pub(super) async fn end(self) -> Result<(), OutageError> {
+    pub async fn end(self) -> Result<(), OutageError> {
         let url = format!("{}/{}", self.list, self.id);
         self.http.delete(url).send().await.map_err(OutageError::Send)?;
         Ok(())

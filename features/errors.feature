@@ -1,0 +1,91 @@
+@outages
+Feature: When something behind Manuel fails
+  Whatever fails behind it, Manuel says what happened in a sentence, whether trying again helps and when, and charges
+  nothing. What it says never tells how it is built.
+
+  @stores
+  Scenario Outline: A question while <failure> is refused, and free
+    Given Anna has the manual "router"
+    And "<failure>" for Anna
+    When Anna asks the question router-01
+    Then Anna is refused because "<reason>"
+    And Anna is told to try again soon
+    When all is well again for Anna
+    Then Anna is charged 0 questions
+    And Anna has spent nothing
+
+    Examples:
+      | failure                  | reason                   |
+      | the model is overloaded  | the model is overloaded  |
+      | the model is out         | the model is out         |
+      | the model fails          | the model is out         |
+      | the model is not ready   | the model is overloaded  |
+      | the search is overloaded | the search is overloaded |
+      | the search fails         | the search is out        |
+
+  @stores
+  Scenario Outline: A question while <failure> is refused, not answered for free
+    Given Anna is signed in
+    And "<failure>" for Anna
+    When Anna asks "How do I reset it?"
+    Then Anna is refused because "<reason>"
+    And Anna is told to try again soon
+    When all is well again for Anna
+    Then Anna is charged 0 questions
+
+    Examples:
+      | failure                     | reason                      |
+      | the counters are overloaded | the counters are overloaded |
+      | the counters fail           | the counters are out        |
+      | the tables are forbidden    | the counters are out        |
+
+  Scenario: A list that cannot be read is no empty list
+    Given Anna has the manual "router"
+    And "the lists cannot be read" for Anna
+    When Anna lists the manuals
+    Then Anna is refused because "the counters are out"
+    When all is well again for Anna
+    And Anna lists the manuals
+    Then Anna sees 1 manual
+
+  Scenario: Usage that cannot be read is no zero
+    When Anna asks "How do I reset it?"
+    Given "the tables are forbidden" for Anna
+    When Anna calls once more
+    Then Anna is refused because "the counters are out"
+    When all is well again for Anna
+    Then Anna sees 1 question used today and 1 this month
+
+  @stores
+  Scenario Outline: An upload while <failure> is refused and leaves nothing
+    Given Anna is signed in
+    And "<failure>" for Anna
+    When Anna uploads the manual "solar"
+    Then Anna is refused because "<reason>"
+    When all is well again for Anna
+    And Anna lists the manuals
+    Then Anna sees 0 manuals
+    And no file of Anna is left
+
+    Examples:
+      | failure                  | reason                   |
+      | the files are overloaded | the files are overloaded |
+      | the files are forbidden  | the files are out        |
+      | the files fail           | the files are out        |
+
+  Scenario: What failed for one person works for everybody else
+    Given "the model is out" for Anna
+    And Bert has the manual "router"
+    When Bert asks the question router-01
+    Then Bert gets an answer
+
+  @stores
+  Scenario: After the failure the same question is answered and charged once
+    Given Anna has the manual "router"
+    And "the model is out" for Anna
+    When Anna asks the question router-01
+    Then Anna is refused because "the model is out"
+    When all is well again for Anna
+    And Anna asks the question router-01
+    Then Anna gets an answer
+    And Anna is charged 1 question

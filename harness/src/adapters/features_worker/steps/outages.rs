@@ -1,0 +1,98 @@
+//! Dependencies that fail for one person, and how that is told.
+
+use verdict::domain::profile::Outage;
+
+use super::super::catalogue::steps;
+use super::super::outcome::StepError;
+use super::super::outcome::StepResult;
+use super::super::outcome::check;
+use super::super::params::Who;
+use super::super::world::FeatureWorld;
+use crate::adapters::outage;
+
+/// What a feature calls a failure → service, operation, error and status, in AWS's own words (chaos.md §2.3).
+const FAILURES: &[(&str, &str, Option<&str>, &str, u16)] = &[
+    ("the model is overloaded", "bedrock-runtime", None, "ThrottlingException", 429),
+    ("the model is out", "bedrock-runtime", None, "ServiceUnavailableException", 503),
+    ("the model fails", "bedrock-runtime", None, "InternalServerException", 500),
+    ("the model is not ready", "bedrock-runtime", None, "ModelNotReadyException", 429),
+    ("the model is forbidden", "bedrock-runtime", None, "AccessDeniedException", 403),
+    ("the search is overloaded", "bedrock-agent-runtime", None, "ThrottlingException", 429),
+    ("the search fails", "bedrock-agent-runtime", None, "InternalServerException", 500),
+    ("the search is gone", "bedrock-agent-runtime", None, "ResourceNotFoundException", 404),
+    (
+        "the counters are overloaded",
+        "dynamodb",
+        Some("TransactWriteItems"),
+        "ThrottlingException",
+        400,
+    ),
+    ("the counters fail", "dynamodb", Some("TransactWriteItems"), "InternalServerError", 500),
+    ("the tables are forbidden", "dynamodb", None, "AccessDeniedException", 400),
+    ("the lists cannot be read", "dynamodb", Some("Query"), "InternalServerError", 500),
+    ("the files are overloaded", "s3", None, "SlowDown", 503),
+    ("the files are forbidden", "s3", None, "AccessDenied", 403),
+    ("the files fail", "s3", None, "InternalError", 500),
+    ("the transcription is overloaded", "transcribe", None, "LimitExceededException", 400),
+    ("the transcription fails", "transcribe", None, "InternalFailureException", 500),
+];
+
+steps! {
+    /// A dependency fails for this person alone, for as long as the scenario takes.
+    Given "{text} for {who}" (world, failure: String, who: Who) => fails(world, failure, who);
+
+    /// The dependency is there again.
+    Does "all is well again for {who}" (world, who: Who) => well_again(world, who);
+
+    /// The last refusal says that trying again helps, and when: within a minute.
+    Then "{who} is told to try again soon" (world, who: Who) => try_again(world, who);
+
+    /// The last refusal says that trying again does not help.
+    Then "{who} is told that trying again does not help" (world, who: Who) => no_use(world, who);
+}
+
+async fn fails(world: &mut FeatureWorld, failure: String, who: Who) -> StepResult {
+    let known = FAILURES.iter().find(|(name, ..)| *name == failure);
+    let (_, service, operation, error, status) = known.ok_or_else(|| {
+        let names: Vec<&str> = FAILURES.iter().map(|(name, ..)| *name).collect();
+        StepError::lost(format!(
+            "no failure is called \"{failure}\"; there are: {}",
+            names.join(", ")
+        ))
+    })?;
+    let outage = Outage {
+        service: (*service).to_owned(),
+        operation: operation.map(str::to_owned),
+        error: (*error).to_owned(),
+        status: *status,
+        message: format!("provoked by a scenario: {error}"),
+        at_ms: 0,
+        requests: 0,
+        expect_status: Vec::new(),
+    };
+    let person = world.person(&who).await?;
+    let admin = world.run.stage.admin.emulators_url.clone();
+    let held = outage::begin(admin.as_deref(), &outage, &person.sub).await;
+    world.outages.push(held.map_err(|e| StepError::lost_by("the outage did not begin", &e))?);
+    Ok(())
+}
+
+async fn well_again(world: &mut FeatureWorld, who: Who) -> StepResult {
+    world.person(&who).await?;
+    for held in world.outages.drain(..) {
+        held.end().await.map_err(|e| StepError::lost_by("the outage did not end", &e))?;
+    }
+    Ok(())
+}
+
+async fn try_again(world: &mut FeatureWorld, who: Who) -> StepResult {
+    let seen = world.seen(&who)?;
+    let refusal = seen.refusal()?;
+    let soon = refusal.retry_after.is_some_and(|after| (1..=60).contains(&after));
+    check(refusal.retryable && soon, "to try again within a minute", seen.summary())
+}
+
+async fn no_use(world: &mut FeatureWorld, who: Who) -> StepResult {
+    let seen = world.seen(&who)?;
+    check(!seen.refusal()?.retryable, "that trying again does not help", seen.summary())
+}
