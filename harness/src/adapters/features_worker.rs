@@ -3,6 +3,7 @@
 
 pub mod catalogue;
 pub mod evidence;
+pub mod generated;
 pub mod outcome;
 pub mod params;
 pub mod person;
