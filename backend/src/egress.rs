@@ -31,8 +31,8 @@ pub mod web;
 /// Bound of a connect.
 const CONNECT_WITHIN: Duration = Duration::from_secs(1);
 
-/// Bound of a whole fetch.
-const FETCH_WITHIN: Duration = Duration::from_secs(3);
+/// Bound of a whole fetch: one attempt of the contract. There is no second: the next token asks again.
+const FETCH_WITHIN: Duration = Duration::from_secs(2);
 
 /// A pinned world.
 #[derive(Debug, Clone, PartialEq, Eq)]

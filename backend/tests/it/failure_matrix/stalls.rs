@@ -23,8 +23,8 @@ const STORES: Duration = Duration::from_secs(8);
 /// Retrieval: three seconds an attempt, nine the whole call; and a moment to say so.
 const SEARCH: Duration = Duration::from_millis(9500);
 
-/// The keys of the user pool: three seconds, once.
-const KEYS: Duration = Duration::from_secs(4);
+/// The keys of the user pool: two seconds, once; and a moment to say so.
+const KEYS: Duration = Duration::from_millis(2900);
 
 /// What a request gives the index before it is answered.
 const PUSH: Duration = Duration::from_secs(4);
