@@ -53,16 +53,42 @@ fn token(criterion: &mut Criterion) {
 }
 
 fn signature(criterion: &mut Criterion) {
-    let body = vec![b'x'; 64 * 1024];
-    let signed = Signed {
-        timestamp: "1700000000",
-        method: "POST",
-        path: "/api/manuals/upload",
-        body: &body,
+    for (what, bytes) in [("64 KiB", 64 * 1024), ("6 MiB", 6 * 1024 * 1024)] {
+        let body = vec![b'x'; bytes];
+        let signed = Signed {
+            timestamp: "1700000000",
+            method: "POST",
+            path: "/api/manuals/upload",
+            body: &body,
+        };
+        let given = sign(b"key", signed);
+        criterion.bench_function(&format!("check a signature over {what}"), |bencher| {
+            bencher.iter(|| matches(&given, sign(b"key", black_box(signed))));
+        });
+    }
+}
+
+/// What an upload says, as large as a body may be.
+#[derive(Debug, serde::Deserialize)]
+struct Upload {
+    file_data: String,
+}
+
+/// Reading a large body, and handing work to a thread that may block, which is what keeping it from the others costs.
+fn large_bodies(criterion: &mut Criterion) {
+    let body = json!({ "file_data": "A".repeat(6_200_000) }).to_string();
+    criterion.bench_function("read the JSON of 6 MiB", |bencher| {
+        bencher.iter(|| {
+            let parsed: Result<Upload, _> = serde_json::from_slice(black_box(body.as_bytes()));
+            parsed.map(|upload| upload.file_data.len())
+        });
+    });
+    let Ok(runtime) = tokio::runtime::Builder::new_multi_thread().enable_all().build() else {
+        return;
     };
-    let given = sign(b"key", signed);
-    criterion.bench_function("check a signature over 64 KiB", |bencher| {
-        bencher.iter(|| matches(&given, sign(b"key", black_box(signed))));
+    criterion.bench_function("hand work to another thread", |bencher| {
+        let handed = || async { tokio::task::spawn_blocking(|| black_box(7)).await };
+        bencher.iter(|| runtime.block_on(handed()));
     });
 }
 
@@ -106,5 +132,5 @@ fn retrieval(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, token, signature, retrieval, answer_json);
+criterion_group!(benches, token, signature, large_bodies, retrieval, answer_json);
 criterion_main!(benches);

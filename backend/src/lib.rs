@@ -28,6 +28,7 @@ pub mod guard;
 pub mod http;
 pub mod lambda;
 pub mod logging;
+pub mod many_bytes;
 pub mod memory;
 pub mod metrics;
 pub mod pdf_reader;

@@ -22,7 +22,7 @@ const KEY_REMEMBERED_S: i64 = 24 * 3600;
 pub struct Repeatable {
     /// `Idempotency-Key`, if there was one.
     pub key: Option<String>,
-    /// Hex SHA-256 of the request's body.
+    /// Hex SHA-256 of the request's body; empty without a key.
     pub body_hash: String,
 }
 

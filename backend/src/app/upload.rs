@@ -50,24 +50,25 @@ async fn check(app: &App, caller: &Caller, command: UploadCommand) -> AppResult<
     let decoded = tokio::task::spawn_blocking(move || decode(&command.file_data))
         .await
         .map_err(|panicked| AppError::Input(unreadable(panicked)))?;
-    let bytes = Bytes::from(decoded.map_err(AppError::Input)?);
+    let (bytes, sha256) = decoded.map_err(AppError::Input)?;
     let reading = app.ports.documents.pages(document, bytes.clone());
     let read = caller.deadline.bound(reading).await.map_err(AppError::Deadline)?;
     let pages = read
         .map_err(AppError::Port)?
         .map_err(|error| AppError::Input(InputError::Document(error)))?;
     let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    let sha256 = hex::encode(Sha256::digest(&bytes));
     Ok(CheckedFile { name, document, size, sha256, pages, content: Content::Bytes(bytes) })
 }
 
-fn decode(file_data: &str) -> Result<Vec<u8>, InputError> {
+/// The file and the hex SHA-256 of it.
+fn decode(file_data: &str) -> Result<(Bytes, String), InputError> {
     let bytes = STANDARD.decode(file_data.trim()).map_err(InputError::Base64)?;
     if bytes.is_empty() {
         Err(InputError::EmptyFile)
     } else if bytes.len() > UPLOAD_BYTES_MAX {
         Err(InputError::FileTooLarge)
     } else {
-        Ok(bytes)
+        let sha256 = hex::encode(Sha256::digest(&bytes));
+        Ok((Bytes::from(bytes), sha256))
     }
 }

@@ -1,11 +1,15 @@
 //! Whether a call that changes state was signed by the user's client, just now, and for the first time.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 use crate::config::SignatureForms;
 use crate::defects::{self, Defect};
 use crate::domain::signature::{self, Signed, WINDOW_S};
 use crate::domain::user::UserId;
+use crate::many_bytes;
 use crate::ports::PortError;
 use crate::state::App;
 
@@ -21,7 +25,7 @@ pub struct Presented<'a> {
     /// The path as it was requested, without the query.
     pub path: &'a str,
     /// The bytes of the body.
-    pub body: &'a [u8],
+    pub body: &'a Bytes,
 }
 
 /// Why a call counts as not signed.
@@ -66,14 +70,31 @@ pub async fn check(
     let key = app.signing_key.current().await.map_err(SignatureError::Port)?;
     let key = key.ok_or(SignatureError::NoKey)?;
 
-    let Presented { method, path, body, .. } = presented;
-    let expected = signature::sign(&key, Signed { timestamp, method, path, body });
-    let legacy = app.config.signatures == SignatureForms::CurrentAndLegacy
-        && signature::matches(&given, signature::sign_legacy(&key, timestamp, body));
-    if !(signature::matches(&given, expected) || legacy) {
+    if !is_signed(app.config.signatures, key, given, timestamp, presented).await {
         return Err(SignatureError::Mismatch);
     }
     use_up(app, user, given, now, signed_at).await
+}
+
+/// Whether the call was signed in a form that is accepted.
+async fn is_signed(
+    forms: SignatureForms,
+    key: Arc<[u8]>,
+    given: [u8; 32],
+    timestamp: &str,
+    presented: Presented<'_>,
+) -> bool {
+    let Presented { method, path, body, .. } = presented;
+    let (timestamp, method, path) = (timestamp.to_owned(), method.to_owned(), path.to_owned());
+    let body = body.clone();
+    many_bytes::over(body.len(), move || {
+        let signed = Signed { timestamp: &timestamp, method: &method, path: &path, body: &body };
+        let current = signature::matches(&given, signature::sign(&key, signed));
+        let legacy = forms == SignatureForms::CurrentAndLegacy
+            && signature::matches(&given, signature::sign_legacy(&key, &timestamp, &body));
+        current || legacy
+    })
+    .await
 }
 
 /// The pair of user and signature works once: remembered until no clock would accept its timestamp any more.

@@ -19,6 +19,7 @@ use time::OffsetDateTime;
 use crate::aws::error::{other, port_error};
 use crate::context::dependency;
 use crate::domain::leftovers::StoredObject;
+use crate::many_bytes;
 use crate::ports::{
     Dependency, FileStore, Listing, ObjectFacts, Parts, PortError, PortErrorKind, PortFuture,
     PresignedPut, PromisedObject,
@@ -71,7 +72,10 @@ fn length(bytes: u64) -> i64 {
 impl FileStore for S3Manuals {
     fn put<'a>(&'a self, key: &'a str, content_type: &'a str, bytes: Bytes) -> PortFuture<'a, ()> {
         Box::pin(async move {
-            let checksum = STANDARD.encode(Sha256::digest(&bytes));
+            let hashed = bytes.clone();
+            let checksum =
+                many_bytes::over(bytes.len(), move || STANDARD.encode(Sha256::digest(&hashed)));
+            let checksum = checksum.await;
             let call = self
                 .client
                 .put_object()

@@ -10,6 +10,7 @@ use crate::app::caller::Caller;
 use crate::auth::jwt::TokenError;
 use crate::http::body;
 use crate::http::error::{ApiError, BodyError};
+use crate::many_bytes;
 
 /// A JSON body and the bytes it was.
 #[derive(Debug)]
@@ -18,7 +19,7 @@ pub(super) struct JsonBody<T> {
     pub(super) bytes: Bytes,
 }
 
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
+impl<S: Send + Sync, T: DeserializeOwned + Send + 'static> FromRequest<S> for JsonBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, ApiError> {
@@ -31,8 +32,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for JsonBody<T> {
             return Err(ApiError::Body(BodyError::NotJson));
         }
         let bytes = body::read(request.into_body()).await.map_err(ApiError::Body)?;
-        let value = serde_json::from_slice(&bytes)
-            .map_err(|error| ApiError::Body(BodyError::Malformed(error)))?;
+        let text = bytes.clone();
+        let parsed = many_bytes::over(bytes.len(), move || serde_json::from_slice(&text)).await;
+        let value = parsed.map_err(|error| ApiError::Body(BodyError::Malformed(error)))?;
         Ok(Self { value, bytes })
     }
 }

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -23,6 +24,7 @@ use crate::http::openapi::causes::{
 };
 use crate::http::openapi::fails::Fails;
 use crate::http::openapi::schemas::{self, PathId};
+use crate::many_bytes;
 use crate::state::App;
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -156,7 +158,7 @@ pub(in crate::http) async fn upload(
         filename: body.value.filename,
         content_type: body.value.content_type,
         file_data: body.value.file_data,
-        request: repeatable(&headers, &body.bytes)?,
+        request: repeatable(&headers, &body.bytes).await?,
     };
     let uploaded = upload::upload(&app, &caller, command).await?;
     Ok((StatusCode::CREATED, Json(taken_in(uploaded))))
@@ -233,11 +235,14 @@ pub(in crate::http) async fn delete(
 }
 
 /// What makes a request known when it is repeated.
-pub(super) fn repeatable(headers: &HeaderMap, body: &[u8]) -> Result<Repeatable, AppError> {
+pub(super) async fn repeatable(headers: &HeaderMap, body: &Bytes) -> Result<Repeatable, AppError> {
     let bad = |_not_ascii| AppError::Input(InputError::IdempotencyKey);
     let key = headers.get("idempotency-key").map(|key| key.to_str().map(str::to_owned));
     let key = key.transpose().map_err(bad)?;
-    Ok(Repeatable { key, body_hash: hex::encode(Sha256::digest(body)) })
+    let body = body.clone();
+    let hash = many_bytes::over(body.len(), move || hex::encode(Sha256::digest(&body)));
+    let body_hash = if key.is_some() { hash.await } else { String::new() };
+    Ok(Repeatable { key, body_hash })
 }
 
 pub(super) fn taken_in(uploaded: Uploaded) -> UploadAnswer {

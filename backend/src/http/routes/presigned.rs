@@ -95,7 +95,7 @@ pub(in crate::http) async fn upload_url(
         content_type: body.value.content_type,
         size: body.value.size,
         sha256: body.value.sha256,
-        request: repeatable(&headers, &body.bytes)?,
+        request: repeatable(&headers, &body.bytes).await?,
     };
     let slot = presigned::announce(&app, &caller, announced).await?;
     let answer = UploadUrlAnswer {
