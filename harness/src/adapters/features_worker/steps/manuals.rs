@@ -63,7 +63,7 @@ async fn upload(world: &mut FeatureWorld, who: Who, key: String) -> StepResult {
 }
 
 /// A manual that can be asked about, and that every store holds: what is later looked for in vain was there.
-async fn has(world: &mut FeatureWorld, who: Who, key: String) -> StepResult {
+pub(super) async fn has(world: &mut FeatureWorld, who: Who, key: String) -> StepResult {
     upload(world, who.clone(), key.clone()).await?;
     world.seen(&who)?.success()?;
     ready(world, &who, &key).await?;

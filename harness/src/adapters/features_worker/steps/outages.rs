@@ -8,6 +8,8 @@ use super::super::outcome::StepResult;
 use super::super::outcome::check;
 use super::super::params::Who;
 use super::super::world::FeatureWorld;
+use super::manuals;
+use super::questions;
 use crate::adapters::outage;
 
 /// What a feature calls a failure → service, operation, error and status, in AWS's own words (chaos.md §2.3).
@@ -70,10 +72,25 @@ async fn fails(world: &mut FeatureWorld, failure: String, who: Who) -> StepResul
         requests: 0,
         expect_status: Vec::new(),
     };
+    company(world).await?;
     let person = world.person(&who).await?;
     let admin = world.run.stage.admin.emulators_url.clone();
     let held = outage::begin(admin.as_deref(), &outage, &person.sub).await;
     world.outages.push(held.map_err(|e| StepError::lost_by("the outage did not begin", &e))?);
+    Ok(())
+}
+
+/// Somebody else for whom all goes well: a failure of one person's calls is then far from half of all, which is what would
+/// open a breaker for everybody.
+async fn company(world: &mut FeatureWorld) -> StepResult {
+    let who = Who("Company".to_owned());
+    if world.person(&who).await?.manuals.is_empty() {
+        manuals::has(world, who.clone(), "router".to_owned()).await?;
+    }
+    for id in ["router-01", "router-02", "router-03"] {
+        questions::ask_known(world, who.clone(), id.to_owned()).await?;
+        world.seen(&who)?.answer()?;
+    }
     Ok(())
 }
 

@@ -23,7 +23,7 @@ async fn ask(world: &mut FeatureWorld, who: Who, question: String) -> StepResult
     world.send(&who, Request::Query { question }).await.map(drop)
 }
 
-async fn ask_known(world: &mut FeatureWorld, who: Who, id: String) -> StepResult {
+pub(super) async fn ask_known(world: &mut FeatureWorld, who: Who, id: String) -> StepResult {
     let known = world.run.questions.questions.iter().find(|question| question.id == id);
     let question = known.map(|known| known.question.clone());
     let unknown = || StepError::lost(format!("fixtures/questions.toml has no question `{id}`"));
