@@ -42,7 +42,7 @@ mod tests {
         assert_eq!(lines_of(text, &["r-1"]), ["{\"request_id\":\"r-1\",\"message\":\"a\"}"]);
         assert!(lines_of(text, &[]).is_empty());
         assert_eq!(panic(text).as_deref(), Some("thread x panicked at y"));
-        let many: String = (0..30).map(|n| format!("{n} r-9\n")).collect();
+        let many = (0..30).map(|n| format!("{n} r-9")).collect::<Vec<_>>().join("\n");
         assert_eq!(lines_of(&many, &["r-9"]).first().map(String::as_str), Some("10 r-9"));
     }
 }

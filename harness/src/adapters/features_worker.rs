@@ -11,6 +11,7 @@ pub mod run;
 pub mod seen;
 pub mod world;
 
+#[expect(clippy::unused_async, reason = "a step is awaited, whether it waits for anything or not")]
 mod steps;
 
 use std::path::Path;
@@ -260,11 +261,9 @@ async fn equip(job: &FeaturesJob) -> Result<Run, FeaturesWorkerError> {
     let contract = Contract::new(words).map_err(|source| prepare("the contract", source))?;
     Ok(Run::new(
         (job.plan.clone(), stage.clone(), job.root.clone()),
-        accounts,
-        signer,
-        stores,
+        (accounts, signer),
+        (stores, contract),
         (manuals, questions),
-        contract,
     ))
 }
 

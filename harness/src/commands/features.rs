@@ -32,7 +32,7 @@ const QUEUE_MS: u64 = 15_000;
 /// Arguments of `harness features`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// Files, folders, or one scenario as FILE:LINE [default: all features].
+    /// Files, folders, or one scenario as `FILE:LINE` [default: all features].
     #[arg(value_name = "FILE[:LINE]")]
     places: Vec<String>,
     /// Only scenarios whose tags fit: `@quota and not @slow`.
@@ -44,9 +44,8 @@ pub struct Args {
     /// Orders the scenarios, and draws what they generate.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// End at the first scenario that does not pass.
-    #[arg(long)]
-    fail_fast: bool,
+    #[command(flatten)]
+    ending: Ending,
     /// Print every step that features may use, and run nothing.
     #[arg(long)]
     steps: bool,
@@ -67,6 +66,14 @@ pub struct Args {
     /// The commit that must answer; another is Inconclusive (`TargetChanged`).
     #[arg(long, value_name = "SHA")]
     expect_commit: Option<String>,
+}
+
+/// How a run ends.
+#[derive(Clone, Copy, Debug, clap::Args)]
+struct Ending {
+    /// End at the first scenario that does not pass.
+    #[arg(long)]
+    fail_fast: bool,
     /// Leave the stage up after a run that did not pass, until Ctrl-C.
     #[arg(long)]
     hold: bool,
@@ -101,10 +108,10 @@ pub async fn run(args: Args, ctx: &Context) -> Result<Exit, CommandError> {
     let run = FeaturesRun {
         selection,
         seed: args.seed,
-        fail_fast: args.fail_fast,
+        fail_fast: args.ending.fail_fast,
         stage,
         expect_commit: args.expect_commit,
-        hold: args.hold,
+        hold: args.ending.hold,
     };
     job::execute(run, ctx).await
 }

@@ -189,7 +189,10 @@ pub fn parse(file: &str, text: &str) -> Result<Vec<Scenario>, FeaturesError> {
         let scenarios = std::mem::take(&mut rule.scenarios);
         scenarios.into_iter().map(move |scenario| (Some(rule.clone()), scenario))
     });
-    Ok(own.chain(of_rules).map(|(rule, scenario)| one(file, &feature, rule, scenario)).collect())
+    Ok(own
+        .chain(of_rules)
+        .map(|(rule, scenario)| one(file, &feature, rule.as_ref(), scenario))
+        .collect())
 }
 
 /// Prose below a scenario's name that begins like a step.
@@ -216,18 +219,17 @@ fn misspelt(file: &str, scenario: &gherkin::Scenario) -> Result<(), FeaturesErro
 fn one(
     file: &str,
     feature: &gherkin::Feature,
-    rule: Option<gherkin::Rule>,
+    rule: Option<&gherkin::Rule>,
     mut scenario: gherkin::Scenario,
 ) -> Scenario {
     scenario.examples.clear();
     // A background is every scenario's own first steps, with places of its own.
-    let backgrounds =
-        [feature.background.clone(), rule.as_ref().and_then(|r| r.background.clone())];
+    let backgrounds = [feature.background.clone(), rule.and_then(|rule| rule.background.clone())];
     let mut steps: Vec<gherkin::Step> =
         backgrounds.into_iter().flatten().flat_map(|background| background.steps).collect();
     steps.append(&mut scenario.steps);
     scenario.steps = steps;
-    let tags = feature.tags.iter().chain(rule.iter().flat_map(|rule| &rule.tags));
+    let tags = feature.tags.iter().chain(rule.into_iter().flat_map(|rule| &rule.tags));
     let mut tags: Vec<String> = tags.chain(&scenario.tags).cloned().collect();
     tags.sort();
     tags.dedup();

@@ -291,12 +291,10 @@ fn causes(plan: &FeaturesPlan, evidence: &[FeaturesEvidence], told: &[Told<'_>])
     {
         causes.push(changed(expected, &plan.sut_commit));
     }
-    let other = evidence.iter().find_map(|line| match line {
-        FeaturesEvidence::Version(version) if version.commit != plan.sut_commit => {
-            Some(&version.commit)
-        }
-        _ => None,
+    let builds = evidence.iter().filter_map(|line| {
+        if let FeaturesEvidence::Version(version) = line { Some(&version.commit) } else { None }
     });
+    let other = builds.into_iter().find(|commit| **commit != plan.sut_commit);
     causes.extend(other.map(|seen| changed(&plan.sut_commit, seen)));
     let lost: Vec<&Told<'_>> = told.iter().filter(|told| told.fate == Fate::Lost).collect();
     if let Some(step) = lost.first().and_then(|told| told.broken()) {

@@ -1,6 +1,6 @@
 //! From the runner's events to lines of evidence: one for each attempt at a scenario that ended.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -30,7 +30,7 @@ use crate::adapters::system_clock::Stopwatch;
 #[derive(Debug)]
 pub(super) struct EvidenceWriter {
     clock: Stopwatch,
-    under_way: HashMap<(String, usize), UnderWay>,
+    under_way: BTreeMap<(String, usize), UnderWay>,
     /// Attempts that were told.
     attempts: Arc<AtomicU64>,
 }
@@ -48,7 +48,7 @@ struct UnderWay {
 impl EvidenceWriter {
     /// Counts what it tells in `attempts`.
     pub(super) fn new(attempts: Arc<AtomicU64>) -> Self {
-        Self { clock: Stopwatch::start(), under_way: HashMap::new(), attempts }
+        Self { clock: Stopwatch::start(), under_way: BTreeMap::new(), attempts }
     }
 
     fn scenario(
@@ -64,8 +64,9 @@ impl EvidenceWriter {
         let now_us = self.clock.us();
         let under_way = self.under_way.entry(key.clone()).or_insert_with(|| UnderWay::at(now_us));
         match event.event {
-            Scenario::Started | Scenario::Log(_) => {}
-            Scenario::Hook(_, Hook::Started | Hook::Passed) => {}
+            Scenario::Started
+            | Scenario::Log(_)
+            | Scenario::Hook(_, Hook::Started | Hook::Passed) => {}
             Scenario::Hook(kind, Hook::Failed(_, info)) => {
                 under_way.fail(&format!("({kind} hook)"), &file, scenario.position.line, &info);
             }

@@ -1,6 +1,5 @@
 //! From the words of a step to typed values.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -19,7 +18,11 @@ pub const PARAMETERS: [(&str, &str, &str); 4] = [
 ];
 
 /// As the expression compiler wants them.
-pub(super) static BY_NAME: LazyLock<HashMap<&str, &str>> =
+#[expect(
+    clippy::disallowed_types,
+    reason = "the expression compiler takes no other map, and looks up by name only"
+)]
+pub(super) static BY_NAME: LazyLock<std::collections::HashMap<&str, &str>> =
     LazyLock::new(|| PARAMETERS.iter().map(|(name, regex, _)| (*name, *regex)).collect());
 
 /// A person of a scenario.

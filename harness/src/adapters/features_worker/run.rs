@@ -89,11 +89,9 @@ impl Run {
     /// A run over `stage`.
     pub fn new(
         (plan, stage, root): (FeaturesPlan, StageDescription, PathBuf),
-        accounts: Accounts,
-        signer: Signer,
-        stores: Option<Stores>,
+        (accounts, signer): (Accounts, Signer),
+        (stores, contract): (Option<Stores>, Contract),
         (manuals, questions): (BTreeMap<String, ManualFile>, QuestionSet),
-        contract: Contract,
     ) -> Self {
         Self {
             plan,

@@ -45,7 +45,18 @@ impl Seen {
                     .collect();
                 format!("{status} \"{}\" citing [{}]", query.answer, sources.join(", "))
             }
-            _ => {
+            Parsed::Health(_)
+            | Parsed::Version(_)
+            | Parsed::Transcribed(_)
+            | Parsed::Uploaded(_)
+            | Parsed::Manuals(_)
+            | Parsed::Manual(_)
+            | Parsed::Deleted
+            | Parsed::Usage(_)
+            | Parsed::Quota(_)
+            | Parsed::IngestionStatus(_)
+            | Parsed::IngestionJob(_)
+            | Parsed::Raw => {
                 let body = String::from_utf8_lossy(&self.exchange.body);
                 format!("{status} {}", body.chars().take(SHOWN).collect::<String>())
             }
@@ -54,10 +65,10 @@ impl Seen {
 
     /// A refusal.
     pub fn refusal(&self) -> StepResult<&ErrorAnswer> {
-        match &self.parsed {
-            Parsed::Error(error) => Ok(error),
-            _ => Err(StepError::broken("a refusal", self.summary())),
-        }
+        let Parsed::Error(error) = &self.parsed else {
+            return Err(StepError::broken("a refusal", self.summary()));
+        };
+        Ok(error)
     }
 
     /// A refusal of this status and code.
@@ -71,27 +82,28 @@ impl Seen {
 
     /// An answered question.
     pub fn answer(&self) -> StepResult<&QueryAnswer> {
-        match &self.parsed {
-            Parsed::Query(query) => Ok(query),
-            _ => Err(StepError::broken("an answer to the question", self.summary())),
-        }
+        let Parsed::Query(query) = &self.parsed else {
+            return Err(StepError::broken("an answer to the question", self.summary()));
+        };
+        Ok(query)
     }
 
     /// The figures that go with an answer.
     pub fn figures(&self) -> StepResult<UsageFigures> {
-        match &self.parsed {
-            Parsed::Query(query) => Ok(query.usage),
-            Parsed::Transcribed(transcribed) => Ok(transcribed.usage),
-            Parsed::Usage(usage) => Ok(usage.figures),
-            _ => Err(StepError::broken("an answer with usage figures", self.summary())),
+        if let Parsed::Query(query) = &self.parsed {
+            Ok(query.usage)
+        } else if let Parsed::Transcribed(transcribed) = &self.parsed {
+            Ok(transcribed.usage)
+        } else {
+            Err(StepError::broken("an answer with usage figures", self.summary()))
         }
     }
 
     /// Any success.
     pub fn success(&self) -> StepResult<&Parsed> {
-        match &self.parsed {
-            Parsed::Error(_) => Err(StepError::broken("a success", self.summary())),
-            parsed => Ok(parsed),
+        if matches!(self.parsed, Parsed::Error(_)) {
+            return Err(StepError::broken("a success", self.summary()));
         }
+        Ok(&self.parsed)
     }
 }

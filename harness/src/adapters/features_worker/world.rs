@@ -52,7 +52,7 @@ pub struct FeatureWorld {
     pub id: String,
     /// This attempt's number in the run: names and draws of it are its own.
     pub ordinal: u64,
-    /// Every request, oldest first; the last [`KEPT`].
+    /// Every request, oldest first; at most the last 50.
     pub requests: Vec<RequestSeen>,
     /// Values that a later step looks at, by a name of the step's own choice.
     pub kept: BTreeMap<String, String>,

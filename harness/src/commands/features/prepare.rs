@@ -63,7 +63,12 @@ pub(super) fn select(run: &FeaturesRun, ctx: &Context) -> Result<Selected, Comma
             FeaturesError::Tags { .. } => {
                 Some("for example: @quota and not (@slow or @clock)".to_owned())
             }
-            _ => None,
+            FeaturesError::Empty { .. }
+            | FeaturesError::Gherkin { .. }
+            | FeaturesError::Keyword { .. }
+            | FeaturesError::Examples { .. }
+            | FeaturesError::Vacuous { .. }
+            | FeaturesError::Name { .. } => None,
         };
         CommandError::usage(text, hint)
     };

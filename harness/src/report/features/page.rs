@@ -2,14 +2,15 @@
 //! became of each; opens in any browser, needs no network.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-
 use verdict::domain::features::FeaturesEvidence;
 use verdict::domain::features::FeaturesPlan;
 use verdict::domain::verdict::VerdictFile;
 use verdict::judge::features::Fate;
 use verdict::judge::features::Told;
 use verdict::judge::features::told;
+
+use super::add;
+use super::line;
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1f24;background:#fff}\
 h1{margin-bottom:.2rem}details{border:1px solid #d0d7de;border-radius:6px;margin:.4rem 0;padding:.4rem .8rem}\
@@ -21,7 +22,7 @@ ol{margin:.4rem 0}.broken{color:#cf222e}code,pre{font:13px/1.4 ui-monospace,mono
 /// The page.
 pub fn page(plan: &FeaturesPlan, verdict: &VerdictFile, evidence: &[FeaturesEvidence]) -> String {
     let word = verdict.judgement.word();
-    let mut out = format!(
+    let mut page = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Manuel: features, {word}</title>\
          <meta name=\"viewport\" content=\"width=device-width\"><style>{STYLE}</style></head><body>\n\
          <h1>{}</h1><p>{}</p>\n<p><code>{}</code>, seed {}, stage {}, backend <code>{}</code></p>\n",
@@ -32,15 +33,18 @@ pub fn page(plan: &FeaturesPlan, verdict: &VerdictFile, evidence: &[FeaturesEvid
         escaped(&plan.stage),
         escaped(&plan.sut_commit)
     );
+    let out = &mut page;
     if !plan.skipped.is_empty() {
-        let _ = write!(out, "<h2>Skipped on this stage ({})</h2><ul>", plan.skipped.len());
+        add(out, &format!("<h2>Skipped on this stage ({})</h2><ul>", plan.skipped.len()));
         for skipped in &plan.skipped {
-            let _ = write!(
+            add(
                 out,
-                "<li>{}: {} <code>{}</code></li>",
-                escaped(&skipped.name),
-                escaped(&skipped.why),
-                escaped(&skipped.id)
+                &format!(
+                    "<li>{}: {} <code>{}</code></li>",
+                    escaped(&skipped.name),
+                    escaped(&skipped.why),
+                    escaped(&skipped.id)
+                ),
             );
         }
         out.push_str("</ul>\n");
@@ -53,18 +57,16 @@ pub fn page(plan: &FeaturesPlan, verdict: &VerdictFile, evidence: &[FeaturesEvid
     for (feature, mut scenarios) in features {
         scenarios.sort_by_key(|told| (place(&told.plan.id), told.plan.id.clone()));
         let held = scenarios.iter().filter(|told| told.fate == Fate::Passed).count();
-        let _ = writeln!(
+        line(
             out,
-            "<h2>{} <small>{held}/{}</small></h2>",
-            escaped(feature),
-            scenarios.len()
+            &format!("<h2>{} <small>{held}/{}</small></h2>", escaped(feature), scenarios.len()),
         );
         for told in scenarios {
-            scenario(&mut out, verdict, told);
+            scenario(out, verdict, told);
         }
     }
     out.push_str("</body></html>\n");
-    out
+    page
 }
 
 /// File, then line as a number.
@@ -76,35 +78,39 @@ fn place(id: &str) -> (String, u64) {
 fn scenario(out: &mut String, verdict: &VerdictFile, told: &Told<'_>) {
     let open = if matches!(told.fate, Fate::Passed) { "" } else { " open" };
     let took: u64 = told.attempts.iter().map(|seen| seen.took_ms).sum();
-    let _ = write!(
+    add(
         out,
-        "<details class=\"{}\"{open}><summary>{} <small>{took} ms</small></summary><ol>",
-        told.fate.word(),
-        escaped(&told.plan.name)
+        &format!(
+            "<details class=\"{}\"{open}><summary>{} <small>{took} ms</small></summary><ol>",
+            told.fate.word(),
+            escaped(&told.plan.name)
+        ),
     );
     for step in &told.plan.steps {
         let here = told.broken().filter(|broken| broken.step == *step);
         match here {
             Some(broken) => {
-                let _ = write!(
+                add(
                     out,
-                    "<li class=\"broken\">{}<br>expected {}<br>saw {}</li>",
-                    escaped(step),
-                    escaped(&broken.expected),
-                    escaped(&broken.seen)
+                    &format!(
+                        "<li class=\"broken\">{}<br>expected {}<br>saw {}</li>",
+                        escaped(step),
+                        escaped(&broken.expected),
+                        escaped(&broken.seen)
+                    ),
                 );
             }
             None => {
-                let _ = write!(out, "<li>{}</li>", escaped(step));
+                add(out, &format!("<li>{}</li>", escaped(step)));
             }
         }
     }
     out.push_str("</ol>");
     let breach = verdict.judgement.breaches().iter().find(|b| b.objective == told.plan.id);
     if let Some(breach) = breach {
-        let _ = write!(out, "<pre>{}</pre>", escaped(&breach.reproduce));
+        add(out, &format!("<pre>{}</pre>", escaped(&breach.reproduce)));
     }
-    let _ = writeln!(out, "<small><code>{}</code></small></details>", escaped(&told.plan.id));
+    line(out, &format!("<small><code>{}</code></small></details>", escaped(&told.plan.id)));
 }
 
 /// For text and attributes: what could be markup is none, whatever a backend answered.

@@ -1,12 +1,11 @@
 //! `summary.md` of a features run: what a person who knows nothing of the run reads first.
 
-use std::fmt::Write as _;
-
 use verdict::domain::features::FeaturesEvidence;
 use verdict::domain::features::FeaturesPlan;
 use verdict::domain::verdict::VerdictFile;
 use verdict::judge::features::told;
 
+use super::line;
 use crate::report::explain::cause_line;
 use crate::report::explain::causes;
 use crate::report::markdown::capitalised;
@@ -19,17 +18,20 @@ pub fn summary(
     verdict: &VerdictFile,
     evidence: &[FeaturesEvidence],
 ) -> String {
-    let mut out =
+    let mut summary =
         format!("# {}\n\n{}\n", capitalised(verdict.judgement.word()), text(&verdict.headline));
+    let out = &mut summary;
     if !plan.skipped.is_empty() {
-        let _ = writeln!(out, "\n## Skipped on this stage ({})\n", plan.skipped.len());
+        line(out, &format!("\n## Skipped on this stage ({})\n", plan.skipped.len()));
         for skipped in &plan.skipped {
-            let _ = writeln!(
+            line(
                 out,
-                "- `{}` {}: {}",
-                code(&skipped.id),
-                text(&skipped.name),
-                text(&skipped.why)
+                &format!(
+                    "- `{}` {}: {}",
+                    code(&skipped.id),
+                    text(&skipped.name),
+                    text(&skipped.why)
+                ),
             );
         }
     }
@@ -37,34 +39,38 @@ pub fn summary(
     if !causes.is_empty() {
         out.push_str("\n## Why the run cannot tell\n\n");
         for cause in causes {
-            let _ = writeln!(out, "- {}", text(&cause_line(cause)));
+            line(out, &format!("- {}", text(&cause_line(cause))));
         }
     }
-    broken(&mut out, plan, verdict, evidence);
+    broken(out, plan, verdict, evidence);
     if !verdict.notes.is_empty() {
         out.push_str("\n## Worth knowing\n\n");
         for note in &verdict.notes {
-            let _ = writeln!(out, "- {}", text(note));
+            line(out, &format!("- {}", text(note)));
         }
     }
     out.push_str("\n## Capabilities\n\n| capability | scenarios | broken |\n|---|--:|--:|\n");
     for promise in &verdict.promises {
-        let _ =
-            writeln!(out, "| {} | {} | {} |", text(&promise.rule), promise.tested, promise.broken);
+        line(
+            out,
+            &format!("| {} | {} | {} |", text(&promise.rule), promise.tested, promise.broken),
+        );
     }
-    let _ = writeln!(
+    line(
         out,
-        "\n## What ran\n\n| | |\n|---|---|\n| run | `{}` |\n| seed | {} |\n| stage | {} |\n| backend | `{}` |\n| seeded defects | {} |\n| harness | `{}` |\n| started | {} |",
-        code(&plan.run_id),
-        plan.seed,
-        text(&plan.stage),
-        code(&plan.sut_commit),
-        text(&plan.sut_defects.join(", ")),
-        code(&plan.harness_commit),
-        text(&plan.started_at),
+        &format!(
+            "\n## What ran\n\n| | |\n|---|---|\n| run | `{}` |\n| seed | {} |\n| stage | {} |\n| backend | `{}` |\n| seeded defects | {} |\n| harness | `{}` |\n| started | {} |",
+            code(&plan.run_id),
+            plan.seed,
+            text(&plan.stage),
+            code(&plan.sut_commit),
+            text(&plan.sut_defects.join(", ")),
+            code(&plan.harness_commit),
+            text(&plan.started_at)
+        ),
     );
     out.push_str("\n`report.html` is the living documentation, `cucumber.json` the run for Cucumber's tools, `junit.xml` for a CI, `evidence.jsonl` everything that was seen.\n");
-    out
+    summary
 }
 
 fn broken(
@@ -78,31 +84,33 @@ fn broken(
         return;
     }
     let told = told(plan, evidence);
-    let _ = writeln!(out, "\n## Broken promises ({})", breaches.len());
+    line(out, &format!("\n## Broken promises ({})", breaches.len()));
     for breach in breaches {
-        let _ = writeln!(out, "\n### {}\n", text(&breach.promise));
+        line(out, &format!("\n### {}\n", text(&breach.promise)));
         let Some(told) = told.iter().find(|told| told.plan.id == breach.objective) else {
-            let _ = writeln!(
+            line(
                 out,
-                "{}\n\nSee it again: `{}`",
-                text(&breach.message),
-                code(&breach.reproduce)
+                &format!(
+                    "{}\n\nSee it again: `{}`",
+                    text(&breach.message),
+                    code(&breach.reproduce)
+                ),
             );
             continue;
         };
         if let Some(step) = told.broken() {
-            let _ = writeln!(out, "- place: `{}`", code(&step.place));
-            let _ = writeln!(out, "- step: {}", text(&step.step));
-            let _ = writeln!(out, "- expected: {}", text(&step.expected));
-            let _ = writeln!(out, "- saw: {}", text(&step.seen));
+            line(out, &format!("- place: `{}`", code(&step.place)));
+            line(out, &format!("- step: {}", text(&step.step)));
+            line(out, &format!("- expected: {}", text(&step.expected)));
+            line(out, &format!("- saw: {}", text(&step.seen)));
         }
         let fate = told.fate.word();
-        let _ = writeln!(out, "- outcome: {fate}, after {} attempts", told.attempts.len());
-        let _ = writeln!(out, "- see it again: `{}`", code(&breach.reproduce));
+        line(out, &format!("- outcome: {fate}, after {} attempts", told.attempts.len()));
+        line(out, &format!("- see it again: `{}`", code(&breach.reproduce)));
         out.push_str("\nThe scenario:\n\n```gherkin\n");
         for step in &told.plan.steps {
             let here = told.broken().is_some_and(|broken| broken.step == *step);
-            let _ = writeln!(out, "{step}{}", if here { "   # <- here" } else { "" });
+            line(out, &format!("{step}{}", if here { "   # <- here" } else { "" }));
         }
         out.push_str("```\n");
         requests(out, told.attempts.last().copied());
@@ -116,25 +124,28 @@ fn requests(out: &mut String, seen: Option<&verdict::domain::features::ScenarioS
     for request in seen.requests.iter().rev().take(8).rev() {
         let status = request.status.map_or("none".to_owned(), |status| status.to_string());
         let id = |id: &Option<String>| code(id.as_deref().unwrap_or("-"));
-        let _ = writeln!(
+        line(
             out,
-            "| {} | {status} | `{}` | `{}` |",
-            text(&request.request),
-            id(&request.request_id),
-            id(&request.trace_id)
+            &format!(
+                "| {} | {status} | `{}` | `{}` |",
+                text(&request.request),
+                id(&request.request_id),
+                id(&request.trace_id)
+            ),
         );
     }
 }
 
 fn logged(out: &mut String, evidence: &[FeaturesEvidence], id: &str) {
-    let log = evidence.iter().rev().find_map(|line| match line {
-        FeaturesEvidence::Log(log) if log.id == id => Some(log),
-        _ => None,
-    });
+    let mut logs = evidence
+        .iter()
+        .rev()
+        .filter_map(|line| if let FeaturesEvidence::Log(log) = line { Some(log) } else { None });
+    let log = logs.find(|log| log.id == id);
     let Some(log) = log else { return };
     out.push_str("\nWhat the backend logged for them:\n\n```json\n");
-    for line in &log.lines {
-        let _ = writeln!(out, "{}", line.replace("```", "'''"));
+    for logged in &log.lines {
+        line(out, &logged.replace("```", "'''"));
     }
     out.push_str("```\n");
 }

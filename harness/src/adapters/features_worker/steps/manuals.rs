@@ -84,10 +84,13 @@ async fn ready(world: &mut FeatureWorld, who: &Who, key: &str) -> StepResult {
     let id = world.manual_id(who, key).await?;
     let expected = format!("\"{key}\" indexed within {INDEXED:?}");
     world
-        .wait_for(who, (Request::GetManual { id }, INDEXED), expected, |seen| match &seen.parsed {
-            Parsed::Manual(manual) if manual.row.status == "ready" => Waiting::Over,
-            Parsed::Manual(manual) if manual.row.status != "failed" => Waiting::On,
-            _ => Waiting::Never,
+        .wait_for(who, (Request::GetManual { id }, INDEXED), expected, |seen| {
+            let Parsed::Manual(manual) = &seen.parsed else { return Waiting::Never };
+            match manual.row.status.as_str() {
+                "ready" => Waiting::Over,
+                "failed" => Waiting::Never,
+                _ => Waiting::On,
+            }
         })
         .await
 }
@@ -113,13 +116,11 @@ async fn list(world: &mut FeatureWorld, who: Who) -> StepResult {
 
 async fn sees(world: &mut FeatureWorld, who: Who, many: u64) -> StepResult {
     let seen = world.seen(&who)?;
-    match &seen.parsed {
-        Parsed::Manuals(list) => {
-            let held = list.manuals.len() as u64 == many && list.count == many;
-            check(held, format!("{many} manuals"), seen.summary())
-        }
-        _ => Err(StepError::broken("a list of manuals", seen.summary())),
-    }
+    let Parsed::Manuals(list) = &seen.parsed else {
+        return Err(StepError::broken("a list of manuals", seen.summary()));
+    };
+    let held = list.manuals.len() as u64 == many && list.count == many;
+    check(held, format!("{many} manuals"), seen.summary())
 }
 
 async fn no_file(world: &mut FeatureWorld, who: Who) -> StepResult {

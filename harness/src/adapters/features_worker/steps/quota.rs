@@ -61,10 +61,10 @@ fn question(world: &FeatureWorld) -> Request {
 
 async fn quota(world: &mut FeatureWorld, who: &Who) -> StepResult<QuotaAnswer> {
     let seen = world.look(who, Request::Quota).await?;
-    match &seen.parsed {
-        Parsed::Quota(quota) => Ok(quota.clone()),
-        _ => Err(StepError::broken("what is left of the quota", seen.summary())),
-    }
+    let Parsed::Quota(quota) = &seen.parsed else {
+        return Err(StepError::broken("what is left of the quota", seen.summary()));
+    };
+    Ok(quota.clone())
 }
 
 async fn ask_until(world: &mut FeatureWorld, who: Who, left: u64) -> StepResult {
@@ -194,8 +194,8 @@ async fn back_at(
 /// The person's usage, as Manuel tells it.
 pub(super) async fn usage(world: &mut FeatureWorld, who: &Who) -> StepResult<UsageAnswer> {
     let seen = world.look(who, Request::Usage { days: Some(62) }).await?;
-    match &seen.parsed {
-        Parsed::Usage(usage) => Ok(usage.clone()),
-        _ => Err(StepError::broken("usage figures", seen.summary())),
-    }
+    let Parsed::Usage(usage) = &seen.parsed else {
+        return Err(StepError::broken("usage figures", seen.summary()));
+    };
+    Ok(usage.clone())
 }

@@ -11,6 +11,7 @@ use super::super::outcome::StepError;
 use super::super::outcome::StepResult;
 use super::super::outcome::check;
 use super::super::params::Who;
+use super::super::seen::Seen;
 use super::super::world::FeatureWorld;
 use super::clock;
 
@@ -50,7 +51,7 @@ async fn fill(world: &mut FeatureWorld, who: Who) -> StepResult {
     world.send_at_once(&who, (0..many).map(|_| Request::Quota).collect()).await?;
     let burst = world.burst(&who)?;
     let served = burst.iter().filter(|seen| seen.success().is_ok()).count();
-    let first = burst.iter().find(|seen| seen.success().is_err()).map(|seen| seen.summary());
+    let first = burst.iter().find(|seen| seen.success().is_err()).map(Seen::summary);
     check(
         served == burst.len(),
         format!("{many} calls served"),

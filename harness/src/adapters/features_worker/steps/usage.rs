@@ -71,10 +71,12 @@ async fn counts(world: &mut FeatureWorld, who: Who, many: u64) -> StepResult {
 
 fn cost<'a>(world: &'a FeatureWorld, who: &Who) -> StepResult<&'a Cost> {
     let seen = world.seen(who)?;
-    match &seen.parsed {
-        Parsed::Query(query) => Ok(&query.cost),
-        Parsed::Transcribed(transcribed) => Ok(&transcribed.cost),
-        _ => Err(StepError::broken("an answer with its cost", seen.summary())),
+    if let Parsed::Query(query) = &seen.parsed {
+        Ok(&query.cost)
+    } else if let Parsed::Transcribed(transcribed) = &seen.parsed {
+        Ok(&transcribed.cost)
+    } else {
+        Err(StepError::broken("an answer with its cost", seen.summary()))
     }
 }
 
