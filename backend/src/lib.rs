@@ -38,11 +38,6 @@ pub mod spool;
 mod start;
 pub mod state;
 
-/// Half of what an AWS call costs the processor is memory that is taken and given back (`perf`, release: a quarter of all
-/// samples in the C library's allocator).
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// The version of the package, as `/version`, `/health` and the log say it.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
