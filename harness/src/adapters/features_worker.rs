@@ -14,6 +14,7 @@ pub mod world;
 #[expect(clippy::unused_async, reason = "a step is awaited, whether it waits for anything or not")]
 mod steps;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -39,6 +40,7 @@ use verdict::domain::features::FeaturesDone;
 use verdict::domain::features::FeaturesEvidence;
 use verdict::domain::features::FeaturesHello;
 use verdict::domain::features::FeaturesPlan;
+use verdict::domain::question::QuestionSet;
 use verdict::domain::stage::Capability;
 use verdict::domain::stage::StageDescription;
 
@@ -48,9 +50,6 @@ use crate::adapters::provision;
 use crate::adapters::provision::Accounts;
 use crate::adapters::provision::ManualFile;
 use crate::adapters::stores::Stores;
-use crate::config::features;
-use crate::config::fixtures;
-use crate::config::questions;
 use catalogue::Catalogue;
 use catalogue::CatalogueError;
 use evidence::EvidenceWriter;
@@ -96,9 +95,6 @@ pub enum FeaturesWorkerError {
     /// Features that changed between plan and run.
     #[error("the features are not those that were planned")]
     Changed,
-    /// They cannot be read any more.
-    #[error("the features cannot be read")]
-    Features(#[source] features::FeaturesError),
     /// The steps do not compile.
     #[error("the steps cannot be used")]
     Catalogue(#[source] CatalogueError),
@@ -122,17 +118,34 @@ pub enum FeaturesWorkerError {
     },
 }
 
-/// Runs one plan to its end, or to the end of stdin.
-pub async fn run() -> Result<(), FeaturesWorkerError> {
+/// What the files of the project hold.
+#[derive(Debug)]
+pub struct Material {
+    /// SHA-256 over the feature files.
+    pub features_sha256: String,
+    /// Id of a scenario → a feature with this scenario only.
+    pub features: BTreeMap<String, gherkin::Feature>,
+    /// Fixture manuals by key.
+    pub manuals: BTreeMap<String, ManualFile>,
+    /// Questions with known answers.
+    pub questions: QuestionSet,
+}
+
+/// Runs one plan to its end, or to the end of stdin; `read` reads the files below the project root.
+pub async fn run(
+    read: impl FnOnce(&Path) -> Result<Material, Box<dyn std::error::Error + Send + Sync>>,
+) -> Result<(), FeaturesWorkerError> {
     let mut lifeline = Lifeline::hold().map_err(FeaturesWorkerError::Lifeline)?;
     let line =
         lifeline.line(PLAN_WITHIN, PLAN_BYTES).await.map_err(FeaturesWorkerError::Lifeline)?;
     let job: FeaturesJob = serde_json::from_str(&line).map_err(FeaturesWorkerError::Plan)?;
     let catalogue = Catalogue::new().map_err(FeaturesWorkerError::Catalogue)?;
-    let planned = planned(&job)?;
+    let material = read(&job.root)
+        .map_err(|source| FeaturesWorkerError::Prepare { what: "the project's files", source })?;
+    let planned = planned(&job, &material)?;
     let file = std::fs::File::create(&job.json)
         .map_err(|source| FeaturesWorkerError::Json { path: job.json.clone(), source })?;
-    FeatureWorld::share(Arc::new(equip(&job).await?));
+    FeatureWorld::share(Arc::new(equip(&job, material).await?));
     say(&FeaturesEvidence::Hello(FeaturesHello {
         schema: FEATURES_EVIDENCE_SCHEMA.to_owned(),
         pid: std::process::id(),
@@ -191,18 +204,18 @@ async fn all(
 }
 
 /// The scenarios of the plan, in its order.
-fn planned(job: &FeaturesJob) -> Result<Vec<gherkin::Feature>, FeaturesWorkerError> {
-    let all = features::read(&job.root).map_err(FeaturesWorkerError::Features)?;
-    if all.sha256 != job.plan.features_sha256 {
+fn planned(
+    job: &FeaturesJob,
+    material: &Material,
+) -> Result<Vec<gherkin::Feature>, FeaturesWorkerError> {
+    if material.features_sha256 != job.plan.features_sha256 {
         return Err(FeaturesWorkerError::Changed);
     }
+    let feature = |id: &String| material.features.get(id).cloned();
     job.plan
         .scenarios
         .iter()
-        .map(|plan| {
-            let found = all.scenarios.iter().find(|scenario| scenario.plan.id == plan.id);
-            found.map(|scenario| scenario.feature.clone()).ok_or(FeaturesWorkerError::Changed)
-        })
+        .map(|plan| feature(&plan.id).ok_or(FeaturesWorkerError::Changed))
         .collect()
 }
 
@@ -224,7 +237,7 @@ impl cucumber::Parser<()> for Planned {
     }
 }
 
-async fn equip(job: &FeaturesJob) -> Result<Run, FeaturesWorkerError> {
+async fn equip(job: &FeaturesJob, material: Material) -> Result<Run, FeaturesWorkerError> {
     let stage = &job.stage;
     let accounts = Accounts::new(stage).map_err(|source| prepare("users", source))?;
     let signer = provision::signer(stage).map_err(|source| prepare("signatures", source))?;
@@ -233,20 +246,6 @@ async fn equip(job: &FeaturesJob) -> Result<Run, FeaturesWorkerError> {
     } else {
         None
     };
-    let manuals = fixtures::manuals(&job.root).map_err(|source| prepare("manuals", source))?;
-    let manuals = manuals
-        .into_iter()
-        .map(|(key, manual)| {
-            let file = ManualFile {
-                key: manual.key,
-                filename: manual.filename,
-                content_type: manual.content_type,
-                bytes: manual.bytes.into(),
-            };
-            (key, file)
-        })
-        .collect();
-    let questions = questions::read(&job.root).map_err(|source| prepare("questions", source))?;
     let resources = &stage.resources;
     let words = [
         &resources.usage_table,
@@ -263,7 +262,7 @@ async fn equip(job: &FeaturesJob) -> Result<Run, FeaturesWorkerError> {
         (job.plan.clone(), stage.clone(), job.root.clone()),
         (accounts, signer),
         (stores, contract),
-        (manuals, questions),
+        (material.manuals, material.questions),
     ))
 }
 

@@ -131,7 +131,7 @@ pub async fn again(
 
 /// The worker process, `harness __features-worker`.
 pub async fn worker() -> Exit {
-    match features_worker::run().await {
+    match features_worker::run(prepare::material).await {
         Ok(()) => Exit::Pass,
         Err(error) => {
             say(&features_worker::last_words(&error));

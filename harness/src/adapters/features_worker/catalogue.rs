@@ -12,7 +12,6 @@ use thiserror::Error;
 
 use super::params;
 use super::world::FeatureWorld;
-use crate::config::features::Scenario;
 
 /// Where a step may stand.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -188,13 +187,17 @@ impl Catalogue {
         })
     }
 
-    /// Whether each step of `scenarios` is exactly one of these; all that are not, at once.
-    pub fn check(&self, scenarios: &[Scenario]) -> Result<(), CatalogueError> {
+    /// Whether each step of `features` is exactly one of these; all that are not, at once.
+    pub fn check<'a>(
+        &self,
+        features: impl Iterator<Item = &'a gherkin::Feature>,
+    ) -> Result<(), CatalogueError> {
         let mut problems: Vec<Unmatched> = Vec::new();
-        for scenario in scenarios {
-            let file = scenario.plan.id.rsplit_once(':').map_or("", |(file, _)| file);
-            for step in scenario.feature.scenarios.iter().flat_map(|scenario| &scenario.steps) {
-                let problem = self.problem(file, step);
+        for feature in features {
+            let file = feature.path.as_ref().map(|path| path.display().to_string());
+            let file = file.unwrap_or_default();
+            for step in feature.scenarios.iter().flat_map(|scenario| &scenario.steps) {
+                let problem = self.problem(&file, step);
                 problems.extend(problem.filter(|problem| !problems.contains(problem)));
             }
         }
@@ -234,12 +237,17 @@ impl Catalogue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::features::parse;
+
+    fn parsed(text: &str) -> gherkin::Feature {
+        let mut feature = gherkin::Feature::parse(text, gherkin::GherkinEnv::default()).unwrap();
+        feature.path = Some("features/x.feature".into());
+        feature
+    }
 
     fn unmatched(steps: &str) -> String {
         let text = format!("Feature: a\n  Scenario: b\n{steps}\n");
-        let scenarios = parse("features/x.feature", &text).unwrap();
-        Catalogue::new().unwrap().check(&scenarios).unwrap_err().to_string()
+        let feature = parsed(&text);
+        Catalogue::new().unwrap().check([&feature].into_iter()).unwrap_err().to_string()
     }
 
     #[test]
@@ -276,8 +284,8 @@ mod tests {
         let two = [def("{who} asks {text}", 1), def("Anna asks {text}", 2)];
         let catalogue = Catalogue::of(two.into_iter()).unwrap();
         let text = "Feature: a\n  Scenario: b\n    When Anna asks \"c\"\n";
-        let scenarios = parse("features/x.feature", text).unwrap();
-        let told = catalogue.check(&scenarios).unwrap_err().to_string();
+        let feature = parsed(text);
+        let told = catalogue.check([&feature].into_iter()).unwrap_err().to_string();
         assert!(told.contains("(steps.rs:1) or `Anna asks {text}` (steps.rs:2)"), "{told}");
         let wrong = Catalogue::of([def("{nobody} asks", 1)].into_iter()).unwrap_err().to_string();
         assert!(wrong.starts_with("steps.rs:1: "), "{wrong}");

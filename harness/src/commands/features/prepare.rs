@@ -1,6 +1,8 @@
 //! Everything before the first scenario: features read, steps matched, the stage up, what it cannot run left out by name,
 //! and `plan.json` written.
 
+use std::path::Path;
+
 use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha12Rng;
@@ -13,6 +15,7 @@ use verdict::domain::stage::Runtime;
 use verdict::domain::stage::StageDescription;
 
 use super::job::FeaturesRun;
+use crate::adapters::features_worker::Material;
 use crate::adapters::features_worker::catalogue::Catalogue;
 use crate::adapters::features_worker::catalogue::CatalogueError;
 use crate::adapters::interrupts::Interrupts;
@@ -22,6 +25,7 @@ use crate::adapters::stage_process::StageRequest;
 use crate::adapters::system_clock;
 use crate::commands::Context;
 use crate::commands::error::CommandError;
+use crate::commands::stage::manual_files;
 use crate::commands::stand::StageChoice;
 use crate::commands::stand::Stand;
 use crate::commands::stand::run_folder;
@@ -30,6 +34,7 @@ use crate::config::features;
 use crate::config::features::FeaturesError;
 use crate::config::features::Filter;
 use crate::config::features::Scenario;
+use crate::config::questions;
 
 /// What was asked for.
 #[derive(Debug)]
@@ -80,19 +85,33 @@ pub(super) fn select(run: &FeaturesRun, ctx: &Context) -> Result<Selected, Comma
     let scenarios = filter.select(&all).map_err(unusable)?;
     let catalogue = Catalogue::new()
         .map_err(|source| CommandError::environment("the steps cannot be used", source))?;
-    catalogue.check(&all.scenarios).map_err(|error| match error {
-        CatalogueError::Unmatched(_) => CommandError::usage(
-            error.to_string(),
-            "`harness features --steps` prints every step".to_owned(),
-        ),
-        CatalogueError::Expression { .. } => {
-            CommandError::environment("the steps cannot be used", error)
+    catalogue.check(all.scenarios.iter().map(|scenario| &scenario.feature)).map_err(|error| {
+        match error {
+            CatalogueError::Unmatched(_) => CommandError::usage(
+                error.to_string(),
+                "`harness features --steps` prints every step".to_owned(),
+            ),
+            CatalogueError::Expression { .. } => {
+                CommandError::environment("the steps cannot be used", error)
+            }
         }
     })?;
     if let StageChoice::File(file) = &run.stage {
         standing(file)?;
     }
     Ok(Selected { scenarios, sha256: all.sha256 })
+}
+
+/// What the worker is given of the project's files.
+pub(super) fn material(root: &Path) -> Result<Material, Box<dyn std::error::Error + Send + Sync>> {
+    let all = features::read(root)?;
+    let one = |scenario: Scenario| (scenario.plan.id, scenario.feature);
+    Ok(Material {
+        features_sha256: all.sha256,
+        features: all.scenarios.into_iter().map(one).collect(),
+        manuals: manual_files(root)?,
+        questions: questions::read(root)?,
+    })
 }
 
 pub(super) async fn prepare(
