@@ -28,6 +28,14 @@ const DELETE: &str = "DeleteTranscriptionJob";
 const OUT: &str = "transcription_unavailable";
 const BUSY: &str = "transcription_throttled";
 
+/// Each with one of the two ways to speak, in turn: they listen by the same steps. `first` is that of the first.
+fn in_turn<T>(
+    all: impl Iterator<Item = T>,
+    first: usize,
+) -> impl Iterator<Item = (T, &'static str)> {
+    all.zip(PATHS.into_iter().cycle().skip(first))
+}
+
 /// Errors of every operation of the service that mean nothing else there.
 const ANYWHERE: [(u16, &str, usize, u16, &str); 8] = [
     (429, "LimitExceededException", 3, 429, BUSY),
@@ -139,7 +147,7 @@ fn reported(world: &World) -> Vec<FailureKind> {
 }
 
 async fn check(operation: &'static str, applied: bool, cases: &[Case]) {
-    let all = cases.iter().flat_map(|case| PATHS.map(|path| (case, path)));
+    let all = in_turn(cases.iter(), usize::from(applied));
     let checks = all.map(|((status, error, attempts, told, code), path)| async move {
         let what = format!("{operation} {status} {error} {path} applied {applied}");
         let server = MockServer::start().await;
@@ -184,8 +192,7 @@ async fn a_job_that_cannot_be_deleted_costs_no_answer_and_is_reported() {
     // Where the service says that it cannot, it is asked whether there is such a job.
     let others = [(400, "BadRequestException", 1, 200, ""), (404, "NotFoundException", 1, 200, "")];
     for applied in [false, true] {
-        let cases = ANYWHERE.iter().chain(&others);
-        let all = cases.flat_map(|case| PATHS.map(|path| (case, path)));
+        let all = in_turn(ANYWHERE.iter().chain(&others), usize::from(applied));
         let checks = all.map(|((status, error, attempts, ..), path)| async move {
             let what = format!("{DELETE} {status} {error} {path} applied {applied}");
             let server = MockServer::start().await;
@@ -262,7 +269,7 @@ async fn a_bucket_that_takes_or_gives_nothing_is_told_and_keeps_nothing() {
     let missing = [(404, "NoSuchKey", 1, 503, FILES_OUT)];
     for refuses in ["PUT", "GET"] {
         let cases = BUCKET.iter().chain(missing.iter().filter(|_| refuses == "GET"));
-        let all = cases.flat_map(|case| PATHS.map(|path| (case, path)));
+        let all = in_turn(cases, usize::from(refuses == "GET"));
         let checks = all.map(|((status, error, attempts, told, code), path)| async move {
             let what = format!("{refuses} {status} {error} {path}");
             let server = bucket(refuses, *status, error).await;
@@ -283,19 +290,19 @@ async fn a_bucket_that_takes_or_gives_nothing_is_told_and_keeps_nothing() {
 
 #[tokio::test]
 async fn a_recording_that_cannot_be_deleted_costs_no_answer_and_is_reported() {
-    let all = BUCKET.iter().flat_map(|case| PATHS.map(|path| (case, path)));
-    let checks = all.map(|((status, error, attempts, ..), path)| async move {
-        let what = format!("DELETE {status} {error} {path}");
-        let server = bucket("DELETE", *status, error).await;
-        let world = world(Real::Recordings, &server.uri()).await;
-        assert_eq!(say(&world, path).await.status.as_u16(), 200, "{what}");
-        world.settle().await;
-        assert_eq!((world.figures(ANNA).0, world.figures(ANNA).3), (1, 0), "{what}");
-        // Recording and transcript, before the answer and by the task after it.
-        let calls = count(&calls(&server).await, "DELETE");
-        assert!((2 * attempts + 1..=4 * attempts).contains(&calls), "{what}: {calls}");
-        assert_eq!(reported(&world), [FailureKind::AudioLeft], "{what}");
-        assert_eq!(world.ports.transcriber.jobs(), Vec::<String>::new(), "{what}");
-    });
+    let checks =
+        in_turn(BUCKET.iter(), 0).map(|((status, error, attempts, ..), path)| async move {
+            let what = format!("DELETE {status} {error} {path}");
+            let server = bucket("DELETE", *status, error).await;
+            let world = world(Real::Recordings, &server.uri()).await;
+            assert_eq!(say(&world, path).await.status.as_u16(), 200, "{what}");
+            world.settle().await;
+            assert_eq!((world.figures(ANNA).0, world.figures(ANNA).3), (1, 0), "{what}");
+            // Recording and transcript, before the answer and by the task after it.
+            let calls = count(&calls(&server).await, "DELETE");
+            assert!((2 * attempts + 1..=4 * attempts).contains(&calls), "{what}: {calls}");
+            assert_eq!(reported(&world), [FailureKind::AudioLeft], "{what}");
+            assert_eq!(world.ports.transcriber.jobs(), Vec::<String>::new(), "{what}");
+        });
     join_all(checks).await;
 }

@@ -7,8 +7,12 @@ use backend::app::error_processing::{Message, Processed, process};
 use backend::clock;
 use backend::context::Deadline;
 use backend::domain::failure::{Failure, FailureKind};
+use backend::memory::web::MemoryPage;
+use bytes::Bytes;
 use futures::FutureExt as _;
 use futures::future::{BoxFuture, join_all};
+use http::Method;
+use serde_json::json;
 
 use super::wire::{Full, Manner, Wire};
 use super::{Real, assert_told, world, world_with};
@@ -114,7 +118,29 @@ async fn connecting() {
     assert!(took < CONNECT, "connecting took {took:?}");
 }
 
-/// An upload and a deletion do not wait for the knowledge base.
+/// A large file has the whole operation for its one attempt.
+async fn large_file() {
+    let wire = Wire::new(Manner::Silent).await;
+    let world = world(Real::Files, &wire.endpoint).await;
+    world.ports.web.name("example.com", &[&["93.184.215.14"]]);
+    let parts = vec![Bytes::from_static(b"# text")];
+    let content_type = Some("text/markdown".to_owned());
+    let page = MemoryPage { status: 200, content_type, parts, ..MemoryPage::default() };
+    world.ports.web.page("https://example.com/a.md", page);
+    let body = json!({ "url": "https://example.com/a.md" }).to_string().into_bytes();
+    let path = "/api/manuals/download";
+    let began = clock::monotonic();
+    let answer = world.send(world.signed_request(ANNA, Method::POST, path, body)).await;
+    let took = clock::monotonic().duration_since(began);
+    assert_told(&answer, 503, "files_unavailable", "a large file");
+    assert!(
+        (STORES..STORES + Duration::from_secs(1)).contains(&took),
+        "a large file took {took:?}"
+    );
+    assert_eq!(wire.attempts(), 1, "a large file");
+}
+
+/// An upload does not wait for the knowledge base.
 async fn index() {
     let wire = Wire::new(Manner::Silent).await;
     let world = world(Real::Index, &wire.endpoint).await;
@@ -182,6 +208,7 @@ async fn a_dependency_that_never_answers_is_given_up_in_the_time_of_its_class() 
     let mut all: Vec<BoxFuture<'_, ()>> =
         stalls().into_iter().map(|one| holds(one).boxed()).collect();
     all.extend([connecting().boxed(), index().boxed(), queue().boxed(), deletion().boxed()]);
+    all.push(large_file().boxed());
     all.extend([processor(Real::Alerts).boxed(), processor(Real::Errors).boxed()]);
     join_all(all).await;
 }
