@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::domain::trace::TraceParent;
 use crate::domain::user::UserId;
-use crate::metrics::Figures;
+use crate::metrics::{Figures, Ids};
 
 tokio::task_local! {
     static CURRENT: Arc<RequestContext>;
@@ -55,6 +55,11 @@ impl RequestContext {
     /// The hash of the user, if one is known yet.
     pub fn user_hash(&self) -> Option<&str> {
         self.user_hash.get().map(String::as_str)
+    }
+
+    /// By which its lines are found.
+    pub fn ids(&self) -> Ids<'_> {
+        Ids { request_id: &self.request_id, trace_id: self.trace.trace_id() }
     }
 
     /// Wall time since the start.

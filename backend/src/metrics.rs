@@ -1,9 +1,9 @@
 //! Metrics in CloudWatch's Embedded Metric Format: one JSON object a line among the log's lines, from which CloudWatch
 //! makes metrics without a call (Amazon CloudWatch User Guide, "Specification: Embedded metric format").
 //!
-//! A request adds to its [`Figures`] while it is worked on and leaves one line at its end; only a retried call, a call
-//! that a breaker refused and a change of a breaker's state have lines of their own. Dimensions have few values: stage,
-//! route (the template, no ids), class of status, dependency. Ids are properties, which make no metric. A line is an
+//! A request adds to its [`Figures`] while it is worked on and leaves one line at its end, and so does a round in the
+//! background; only a retried call, a call that a breaker refused and a change of a breaker's state have lines of their
+//! own. Dimensions have few values: stage, route (the template, no ids), class of status, task, dependency. Ids are properties, which make no metric. A line is an
 //! event of `tracing` with a target of its own, which `logging` writes as it is.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +17,10 @@ use time::OffsetDateTime;
 use crate::breaker::State;
 use crate::domain::cost::{CostLine, TokenUse};
 use crate::ports::Dependency;
+
+mod rounds;
+
+pub use rounds::{RoundEnded, Task, round};
 
 /// The target of the events that are metric lines, and the field that holds the line.
 pub const TARGET: &str = "manuel::metrics";
@@ -96,23 +100,34 @@ pub struct Ended<'a> {
     /// How long it took.
     pub took: Duration,
     /// Of the request.
+    pub ids: Ids<'a>,
+}
+
+/// By which a line is found beside the log's others.
+#[derive(Debug, Clone, Copy)]
+pub struct Ids<'a> {
+    /// Of the request or round.
     pub request_id: &'a str,
-    /// Of the trace that it continues.
+    /// Of the trace that it continues or begins.
     pub trace_id: &'a str,
 }
 
 /// Writes the lines of a request.
 pub fn request(ended: &Ended<'_>, figures: &Figures) {
     emit(&request_line(ended, figures));
+    of_dependencies(ended.stage, ended.at, ended.ids, figures);
+}
+
+fn of_dependencies(stage: &str, at: OffsetDateTime, ids: Ids<'_>, figures: &Figures) {
     for (dependency, attempts) in &figures.retries {
-        let mut line = of_dependency(ended.stage, ended.at, *dependency);
+        let mut line = of_dependency(stage, at, *dependency);
         line.directive(APPLICATION, &[&["Stage"], &["Stage", "Dependency"]]);
         line.metric("RetryAttempts", "Count", json!(attempts));
-        emit(&line.with_ids(ended));
+        emit(&line.with_ids(ids));
     }
     for dependency in &figures.refused {
-        let line = circuit_line(ended.stage, ended.at, *dependency, State::Open);
-        emit(&line.with_ids(ended));
+        let line = circuit_line(stage, at, *dependency, State::Open);
+        emit(&line.with_ids(ids));
     }
 }
 
@@ -121,12 +136,7 @@ pub fn circuit(stage: &'static str, at: OffsetDateTime, dependency: Dependency, 
     emit(&circuit_line(stage, at, dependency, state).into_value());
 }
 
-fn circuit_line(
-    stage: &'static str,
-    at: OffsetDateTime,
-    dependency: Dependency,
-    state: State,
-) -> Line {
+fn circuit_line(stage: &str, at: OffsetDateTime, dependency: Dependency, state: State) -> Line {
     let value = match state {
         State::Closed => 0,
         State::HalfOpen => 1,
@@ -138,7 +148,7 @@ fn circuit_line(
     line
 }
 
-fn of_dependency(stage: &'static str, at: OffsetDateTime, dependency: Dependency) -> Line {
+fn of_dependency(stage: &str, at: OffsetDateTime, dependency: Dependency) -> Line {
     let mut line = Line::new(stage, at);
     line.set("Dependency", json!(dependency.as_str()));
     line
@@ -171,7 +181,7 @@ fn request_line(ended: &Ended<'_>, figures: &Figures) -> Value {
         line.metric("KnowledgeBaseResults", "Count", json!(results));
     }
     put_costs(&mut line, figures);
-    line.with_ids(ended)
+    line.with_ids(ended.ids)
 }
 
 /// `Cost` is what the whole operation cost; each service has a metric of its own beside it. The metrics are for graphs:
@@ -235,9 +245,9 @@ impl Line {
         }
     }
 
-    fn with_ids(mut self, ended: &Ended<'_>) -> Value {
-        self.set("request_id", json!(ended.request_id));
-        self.set("trace_id", json!(ended.trace_id));
+    fn with_ids(mut self, ids: Ids<'_>) -> Value {
+        self.set("request_id", json!(ids.request_id));
+        self.set("trace_id", json!(ids.trace_id));
         self.into_value()
     }
 
@@ -262,13 +272,13 @@ mod tests {
 
     fn ended() -> Ended<'static> {
         let at = OffsetDateTime::from_unix_timestamp(1_794_744_000).unwrap();
-        let (request_id, trace_id) = ("r-1", "4bf92f3577b34da6a3ce929d0e0e4736");
+        let ids = Ids { request_id: "r-1", trace_id: "4bf92f3577b34da6a3ce929d0e0e4736" };
         let took = Duration::from_micros(12_345);
-        Ended { stage: "dev", at, route: "/api/query", status: 200, took, request_id, trace_id }
+        Ended { stage: "dev", at, route: "/api/query", status: 200, took, ids }
     }
 
     /// Every rule of the specification that a line of ours could break.
-    fn assert_embedded(line: &Value) {
+    pub(super) fn assert_embedded(line: &Value) {
         assert!(line["_aws"]["Timestamp"].as_i64().unwrap() > 1_700_000_000_000);
         let directives = line["_aws"]["CloudWatchMetrics"].as_array().unwrap();
         assert!(!directives.is_empty());

@@ -119,6 +119,7 @@ impl App {
             Arc::clone(&ports.indexer),
             clock.clone(),
             failures.clone(),
+            config.stage.as_str(),
         ));
         let voice = Arc::new(Bulkhead::new(config.voice.concurrency));
         Self {

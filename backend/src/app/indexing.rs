@@ -23,6 +23,7 @@ use crate::domain::failure::{Failure, FailureKind};
 use crate::domain::ingestion::{IndexRun, Outcome, Work, outcome_of};
 use crate::domain::trace::TraceParent;
 use crate::domain::user::UserId;
+use crate::metrics::{self, RoundEnded, Task};
 use crate::ports::{Indexer, IngestionStore, Started};
 
 /// How many items are written at once.
@@ -50,6 +51,7 @@ pub struct Indexing {
     indexer: Arc<dyn Indexer>,
     clock: Clock,
     failures: Failures,
+    stage: &'static str,
     one_round: Mutex<()>,
     woken: Notify,
 }
@@ -63,6 +65,13 @@ pub enum Round {
     Open,
 }
 
+/// One look at everything that is open.
+struct Looked {
+    round: Round,
+    /// Items of work that were open when it began.
+    open: usize,
+}
+
 impl Indexing {
     /// A pump; nothing happens until it is pushed.
     pub fn new(
@@ -70,8 +79,10 @@ impl Indexing {
         indexer: Arc<dyn Indexer>,
         clock: Clock,
         failures: Failures,
+        stage: &'static str,
     ) -> Self {
-        Self { store, indexer, clock, failures, one_round: Mutex::new(()), woken: Notify::new() }
+        let (one_round, woken) = (Mutex::new(()), Notify::new());
+        Self { store, indexer, clock, failures, stage, one_round, woken }
     }
 
     /// Tells the task that there may be work.
@@ -85,7 +96,7 @@ impl Indexing {
         let deadline = Deadline::after(deadline.remaining().min(PUSH_WITHIN));
         if let Ok(_only) = self.one_round.try_lock() {
             match deadline.bound(self.round(deadline)).await {
-                Ok(Ok(_round)) => {}
+                Ok(Ok(_looked)) => {}
                 Ok(Err(error)) => log_failed_round(&error),
                 Err(passed) => log_failed_round(&AppError::Deadline(passed)),
             }
@@ -139,10 +150,20 @@ impl Indexing {
         };
         // A trace of its own: nobody asked for this round.
         let context = Arc::new(RequestContext::new(TraceParent::fresh(), within));
-        let bounded = context.scope(deadline.bound(round));
+        let bounded = Arc::clone(&context).scope(deadline.bound(round));
         let outcome = bounded.await.map_err(AppError::Deadline).flatten();
+        let ended = RoundEnded {
+            stage: self.stage,
+            at: self.clock.now(),
+            task: Task::Pump,
+            took: context.elapsed(),
+            found: outcome.as_ref().ok().map(|looked| looked.open as u64),
+            parts: &[],
+            ids: context.ids(),
+        };
+        metrics::round(&ended, &context.take_figures());
         match outcome {
-            Ok(round) => Some(round),
+            Ok(looked) => Some(looked.round),
             Err(error) => {
                 log_failed_round(&error);
                 None
@@ -151,10 +172,11 @@ impl Indexing {
     }
 
     /// One look at everything that is open. The caller holds `one_round`.
-    async fn round(&self, deadline: Deadline) -> AppResult<Round> {
+    async fn round(&self, deadline: Deadline) -> AppResult<Looked> {
         let open = self.store.open_work().await.map_err(AppError::Port)?;
+        let looked = |round| Looked { round, open: open.len() };
         if open.is_empty() {
-            return Ok(Round::Idle);
+            return Ok(looked(Round::Idle));
         }
         let mut covered: BTreeMap<&str, Vec<&Work>> = BTreeMap::new();
         let mut waiting: Vec<Work> = Vec::new();
@@ -174,12 +196,12 @@ impl Indexing {
             }
         }
         if waiting.is_empty() {
-            return Ok(if active { Round::Open } else { Round::Idle });
+            return Ok(looked(if active { Round::Open } else { Round::Idle }));
         }
         if !active {
             self.start(&waiting.iter().collect::<Vec<_>>(), deadline).await?;
         }
-        Ok(Round::Open)
+        Ok(looked(Round::Open))
     }
 
     /// Finishes what the run decided; gives what waits for another run from now on.

@@ -18,6 +18,7 @@ use crate::app::error::{AppError, AppResult};
 use crate::clock;
 use crate::context::{Deadline, RequestContext};
 use crate::domain::trace::TraceParent;
+use crate::metrics::{self, RoundEnded, Task};
 use crate::state::App;
 
 mod repairs;
@@ -48,6 +49,21 @@ pub struct Swept {
     pub jobs: u32,
 }
 
+impl Swept {
+    /// Its figures by name.
+    fn parts(self) -> [(&'static str, u32); 6] {
+        let Self { discarded, failed, sidecars, requeued, recordings, jobs } = self;
+        [
+            ("discarded", discarded),
+            ("failed", failed),
+            ("sidecars", sidecars),
+            ("requeued", requeued),
+            ("recordings", recordings),
+            ("jobs", jobs),
+        ]
+    }
+}
+
 /// Sweeps until cancelled.
 pub async fn run(app: App, cancelled: CancellationToken) {
     let mut wait = FIRST_AFTER;
@@ -57,11 +73,32 @@ pub async fn run(app: App, cancelled: CancellationToken) {
             () = clock::pause(wait) => {}
         }
         wait = EVERY;
-        let context = Arc::new(RequestContext::new(TraceParent::fresh(), RUN_WITHIN));
-        let sweeping = context.scope(once(&app, Deadline::after(RUN_WITHIN)));
         tokio::select! {
             () = cancelled.cancelled() => return,
-            swept = sweeping => log(swept),
+            () = round(&app, Deadline::after(RUN_WITHIN)) => {}
+        }
+    }
+}
+
+/// One run that nobody waits for, within the deadline: what came of it is in the log and in the metrics.
+pub async fn round(app: &App, deadline: Deadline) {
+    let context = Arc::new(RequestContext::new(TraceParent::fresh(), deadline.remaining()));
+    let swept = Arc::clone(&context).scope(once(app, deadline)).await;
+    let parts = swept.as_ref().map_or_else(|_failed| Vec::new(), |swept| swept.parts().to_vec());
+    let ended = RoundEnded {
+        stage: app.config.stage.as_str(),
+        at: app.clock.now(),
+        task: Task::Sweep,
+        took: context.elapsed(),
+        found: swept.is_ok().then(|| parts.iter().map(|(_, count)| u64::from(*count)).sum()),
+        parts: &parts,
+        ids: context.ids(),
+    };
+    metrics::round(&ended, &context.take_figures());
+    match swept {
+        Ok(found) => tracing::info!(message = "swept", found = ?found),
+        Err(error) => {
+            tracing::warn!(message = "sweep failed", cause = crate::logging::chain(&error));
         }
     }
 }
@@ -80,16 +117,6 @@ impl Sweeps {
             *last = Some(now);
         }
         due
-    }
-}
-
-/// How a run ended.
-pub fn log(swept: AppResult<Swept>) {
-    match swept {
-        Ok(found) => tracing::info!(message = "swept", found = ?found),
-        Err(error) => {
-            tracing::warn!(message = "sweep failed", cause = crate::logging::chain(&error));
-        }
     }
 }
 

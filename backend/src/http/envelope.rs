@@ -141,8 +141,7 @@ fn measure(app: &App, subject: &Subject, context: &RequestContext, response: &Re
         route: subject.route.as_deref().unwrap_or("none"),
         status: response.status().as_u16(),
         took: context.elapsed(),
-        request_id: &context.request_id,
-        trace_id: context.trace.trace_id(),
+        ids: context.ids(),
     };
     metrics::request(&ended, &context.take_figures());
 }

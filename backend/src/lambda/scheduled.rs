@@ -44,7 +44,7 @@ impl Scheduled {
         let work = async {
             // First: what it finds is work for the rounds.
             if self.sweeps.is_due() {
-                sweep::log(sweep::once(&self.app, ends.earlier_by(ROUNDS_MARGIN)).await);
+                sweep::round(&self.app, ends.earlier_by(ROUNDS_MARGIN)).await;
             }
             let (rounds, last) = self.app.indexing.pump(ends.earlier_by(END_MARGIN)).await;
             let pumped = Pumped { rounds, idle: last == Some(Round::Idle) };

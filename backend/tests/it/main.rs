@@ -32,6 +32,7 @@ mod pumps;
 mod query;
 mod quota;
 mod rate_limit;
+mod rounds;
 mod signatures;
 mod speech_adapters;
 mod sweep;
