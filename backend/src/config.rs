@@ -156,7 +156,7 @@ pub struct ConfigProblem {
     pub variable: &'static str,
     /// What it should hold.
     pub expected: String,
-    /// What it holds, or that it is missing. Never a secret: none of the variables holds one.
+    /// What it holds, or that it is missing. Never a secret: URLs, which may hold a password, are not shown.
     pub found: String,
 }
 
@@ -201,7 +201,7 @@ impl Config {
             data_source_id: read.text("DATA_SOURCE_ID", "the id of its data source"),
             text_model_id: read.text("TEXT_MODEL_ID", "the id of a Bedrock model"),
             retrieval_results: read.number("RETRIEVAL_RESULTS", 1..=20, 5),
-            dlq_url: read.optional("DLQ_URL", "a URL", |text| Url::parse(text).ok()),
+            dlq_url: read.optional("DLQ_URL", "the URL of a queue", parse_queue_url),
             alerts_topic_arn: read.optional("ALERTS_TOPIC_ARN", "an ARN", parse_arn),
             hmac_key_secret_id: read.optional("HMAC_KEY_SECRET_ID", "a secret's id", own),
             signatures: read
@@ -325,6 +325,11 @@ fn parse_jwks_url(text: &str) -> Option<Url> {
         url::Host::Domain(name) => name == "localhost",
     };
     (url.scheme() == "https" || (url.scheme() == "http" && loopback)).then_some(url)
+}
+
+/// An emulator's queues are reached in the clear.
+fn parse_queue_url(text: &str) -> Option<Url> {
+    Url::parse(text).ok().filter(|url| matches!(url.scheme(), "https" | "http"))
 }
 
 fn parse_legacy(text: &str) -> Option<SignatureForms> {

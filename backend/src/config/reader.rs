@@ -9,6 +9,9 @@ use url::Url;
 
 use super::{ConfigErrors, ConfigProblem, Environment};
 
+/// What may hold a user and a password (`https://user:password@host`) is not repeated when it does not parse.
+const NOT_SHOWN: [&str; 3] = ["CORS_ORIGINS", "DLQ_URL", "JWKS_URL"];
+
 pub(super) struct Reader<'a> {
     environment: &'a Environment,
     problems: Vec<ConfigProblem>,
@@ -54,7 +57,12 @@ impl<'a> Reader<'a> {
         let text = self.raw(name)?;
         let parsed = parse(text);
         if parsed.is_none() {
-            self.problem(name, expected, format!("found `{text}`"));
+            let found = if NOT_SHOWN.contains(&name) {
+                "found something else, which is not shown".to_owned()
+            } else {
+                format!("found `{text}`")
+            };
+            self.problem(name, expected, found);
         }
         parsed
     }

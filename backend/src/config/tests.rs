@@ -57,6 +57,24 @@ fn a_shared_cache_is_refused_and_its_password_not_shown() {
 }
 
 #[test]
+fn what_a_url_holds_is_not_shown() {
+    for (variable, value) in [
+        ("DLQ_URL", "user:canary@queue"),
+        ("DLQ_URL", "https://user:canary@[queue/"),
+        ("JWKS_URL", "http://user:canary@keys.example/jwks.json"),
+        ("JWKS_URL", "canary"),
+        ("CORS_ORIGINS", "https://app.example.com, https://user:canary@app.example.com"),
+    ] {
+        let problems = with(&[(variable, value)]).unwrap_err();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        let said = &problems[0];
+        assert!(said.starts_with(&format!("{variable}: expected ")), "{said}");
+        assert!(said.ends_with(", found something else, which is not shown"), "{said}");
+        assert!(!said.contains("canary") && !said.contains("user:"), "{said}");
+    }
+}
+
+#[test]
 fn all_problems_are_reported_at_once() {
     let problems = with(&[
         ("STAGE", "test"),
