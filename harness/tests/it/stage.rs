@@ -103,6 +103,33 @@ async fn what_is_printed_can_be_pasted() {
     assert_eq!(up.ended().await.0.code(), Some(0));
 }
 
+/// What an earlier stage's backend wrote is no word of this one's.
+#[tokio::test]
+async fn a_folder_that_was_used_before_is_begun_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("backend.log");
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let old = format!("{{\"message\":\"listening\",\"address\":\"{nobody}\"}}\n");
+    std::fs::write(&log, &old).unwrap();
+    let mut up = Harness::up_with_backend(folder.path(), &["--json"]).await;
+    let printed = up.json().await;
+    let base_url = printed["stage"]["base_url"].as_str().unwrap();
+    assert_ne!(base_url, format!("http://{nobody}"));
+    let written = std::fs::read_to_string(&log).unwrap();
+    assert_eq!(written.matches("\"listening\"").count(), 1, "{written}");
+    up.signal(Signal::SIGINT);
+    assert_eq!(up.ended().await.0.code(), Some(0));
+
+    // Nor its last words.
+    std::fs::write(&log, "last words of another\n").unwrap();
+    let program = script(folder.path(), "echo starting; exit 3");
+    let mut up = Harness::up(folder.path(), &["--backend-bin", program.to_str().unwrap()]);
+    let (status, stderr) = up.ended().await;
+    assert_eq!(status.code(), Some(4));
+    assert!(stderr.contains("starting") && !stderr.contains("another"), "{stderr}");
+    nothing_left(folder.path()).await;
+}
+
 #[tokio::test]
 async fn nothing_survives_a_killed_runner() {
     let folder = tempfile::tempdir().unwrap();

@@ -2,6 +2,7 @@
 //! Each step is bounded; nothing here prints.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::path::PathBuf;
@@ -77,6 +78,15 @@ impl<'a> Launch<'a> {
     /// Where the backend's output goes.
     pub(super) fn backend_log(&self) -> PathBuf {
         EmbeddedStage::backend_log(&self.request.run_dir)
+    }
+
+    /// The same, empty: what an earlier stage has left in this folder says of another backend where it listens.
+    fn fresh_log(&self) -> Result<PathBuf, LaunchError> {
+        let path = self.backend_log();
+        match File::create(&path) {
+            Ok(_empty) => Ok(path),
+            Err(source) => Err(LaunchError::Log { path, source }),
+        }
     }
 
     /// The guarded backend, where there is one.
@@ -171,7 +181,7 @@ impl<'a> Launch<'a> {
             backend_start::check_bind_address(address)?;
         }
         let variables = self.variables("127.0.0.1:0".to_owned(), root::passed_on())?;
-        let log = self.backend_log();
+        let log = self.fresh_log()?;
         let places = (self.request.run_dir.as_path(), log.as_path());
         let started = backend_start::start(self.ctx, &binary, variables, places).await?;
         let guarded = self.backend.insert(started);
@@ -206,7 +216,7 @@ impl<'a> Launch<'a> {
             bind,
             variables: variables.clone(),
             cwd: &self.request.run_dir,
-            log: self.backend_log(),
+            log: self.fresh_log()?,
         };
         let started = functions_start::start(self.ctx, options, binaries, place).await?;
         let host = self.functions.insert(started);

@@ -55,6 +55,12 @@ pub(super) enum LaunchError {
         #[source]
         source: io::Error,
     },
+    #[error("cannot empty the backend's log {path}")]
+    Log {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("cannot start the backend")]
     Start {
         #[source]
@@ -121,6 +127,7 @@ impl LaunchError {
             | Self::Embedded { .. }
             | Self::NotStarted
             | Self::EnvFile { .. }
+            | Self::Log { .. }
             | Self::Start { .. }
             | Self::NobodyStarted { .. }
             | Self::Provision { .. }
@@ -142,6 +149,7 @@ impl LaunchError {
             | Self::PortTaken { .. }
             | Self::NotStarted
             | Self::EnvFile { .. }
+            | Self::Log { .. }
             | Self::Start { .. }
             | Self::Ended { .. }
             | Self::NotReady { .. }
