@@ -22,6 +22,7 @@ mod errors;
 mod index;
 mod processor;
 mod queue;
+mod secrets;
 mod speech;
 mod stalls;
 mod wire;
@@ -98,11 +99,17 @@ impl Real {
 
     /// An answer of the service that refuses, as its protocol has it.
     fn error(self, status: u16, code: &str) -> ResponseTemplate {
+        self.error_saying(status, code, TEXT)
+    }
+
+    /// The same with these words.
+    fn error_saying(self, status: u16, code: &str, text: &str) -> ResponseTemplate {
+        let xml = text.replace('&', "&amp;").replace('<', "&lt;");
         let reply = ResponseTemplate::new(status);
         match self {
             Self::Model | Self::Search | Self::Index => reply
                 .insert_header("x-amzn-errortype", format!("{code}:http://internal/").as_str())
-                .set_body_json(json!({ "message": TEXT })),
+                .set_body_json(json!({ "message": text })),
             Self::Counters
             | Self::Limits
             | Self::Replay
@@ -112,22 +119,22 @@ impl Real {
             | Self::Errors
             | Self::Secrets
             | Self::Queue => reply.set_body_json(json!({
-                "__type": format!("com.amazonaws.x#{code}"), "message": TEXT,
+                "__type": format!("com.amazonaws.x#{code}"), "message": text,
             })),
-            Self::Speech => reply.set_body_json(json!({ "__type": code, "Message": TEXT })),
+            Self::Speech => reply.set_body_json(json!({ "__type": code, "Message": text })),
             Self::Files | Self::Recordings => reply.set_body_raw(
-                format!("<Error><Code>{code}</Code><Message>{TEXT}</Message></Error>"),
+                format!("<Error><Code>{code}</Code><Message>{xml}</Message></Error>"),
                 "application/xml",
             ),
             Self::Alerts => reply.set_body_raw(
                 format!(
                     "<ErrorResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><Error>\
-                     <Type>Sender</Type><Code>{code}</Code><Message>{TEXT}</Message></Error>\
+                     <Type>Sender</Type><Code>{code}</Code><Message>{xml}</Message></Error>\
                      <RequestId>r-1</RequestId></ErrorResponse>"
                 ),
                 "text/xml",
             ),
-            Self::Identity => reply.set_body_string(TEXT),
+            Self::Identity => reply.set_body_string(text),
         }
     }
 }

@@ -13,11 +13,27 @@ use crate::logs::{Written, keep_listening};
 use crate::world::{ANNA, HMAC_KEY, World, passage, upload_body};
 
 const QUESTION: &str = "canary-question: where is the reset-pin/hole?";
-const ANSWER: &str = "canary-answer: behind the flap. [1]";
-const PASSAGE: &str = "canary-passage: the flap & the pin";
+pub(crate) const ANSWER: &str = "canary-answer: behind the flap. [1]";
+pub(crate) const PASSAGE: &str = "canary-passage: the flap & the pin";
 const FILENAME: &str = "canary-file name.md";
 const CONTENT: &str = "# canary-content of a manual";
 const KEY: &str = "canary-idempotency-key";
+
+/// What no line may carry, whatever was asked.
+pub(crate) const CANARIES: [&str; 9] = [
+    QUESTION,
+    ANSWER,
+    PASSAGE,
+    FILENAME,
+    CONTENT,
+    KEY,
+    match std::str::from_utf8(HMAC_KEY) {
+        Ok(key) => key,
+        Err(_no_text) => panic!("the key is a text"),
+    },
+    "canary",
+    ANNA,
+];
 
 /// The ways in which a secret could be written down.
 fn forms(secret: &str) -> Vec<String> {
@@ -44,7 +60,7 @@ fn forms(secret: &str) -> Vec<String> {
     forms
 }
 
-fn assert_absent(text: &str, secrets: &[&str]) {
+pub(crate) fn assert_absent(text: &str, secrets: &[&str]) {
     for secret in secrets {
         for form in forms(secret) {
             let line = text.lines().find(|line| line.contains(&form));
@@ -54,7 +70,7 @@ fn assert_absent(text: &str, secrets: &[&str]) {
 }
 
 /// Every route that a user has, good and bad; gives what clients sent and got that is secret.
-async fn use_everything(world: &World) -> Vec<String> {
+pub(crate) async fn use_everything(world: &World) -> Vec<String> {
     let mut secrets = Vec::new();
     world.ask(ANNA, QUESTION).await;
     world.ask(ANNA, &format!("{QUESTION}\u{7}")).await;
@@ -139,9 +155,7 @@ async fn no_line_carries_a_secret_whatever_fails() {
         assert!(text.contains("\"request\"") && text.contains("RequestCount"), "{text}");
         assert_absent(&text, &secrets.iter().map(String::as_str).collect::<Vec<_>>());
     }
-    let key = std::str::from_utf8(HMAC_KEY).unwrap();
-    let canaries = [QUESTION, ANSWER, PASSAGE, FILENAME, CONTENT, KEY, key, "canary", ANNA];
-    assert_absent(&written.text(), &canaries);
+    assert_absent(&written.text(), &CANARIES);
     for line in written.text().lines() {
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
         assert!(line.is_object(), "each line is one whole object");
