@@ -22,6 +22,8 @@ Feature: When something behind Manuel fails
       | the model is not ready   | the model is overloaded  |
       | the search is overloaded | the search is overloaded |
       | the search fails         | the search is out        |
+      | the model is forbidden   | the model is out         |
+      | the search is gone       | the search is out        |
 
   @stores
   Scenario Outline: A question while <failure> is refused, not answered for free

@@ -41,6 +41,16 @@ Feature: Usage and cost
     When Anna asks the question router-01
     Then the answer to Anna cost more than "without a manual"
 
+  # Answers are kept by each process of the backend: of several, as functions are, another one may be asked.
+  @stores @server
+  Scenario: The same question again costs less, and counts as another
+    Given Anna has the manual "router"
+    When Anna asks the question router-01
+    And the cost of the answer to Anna is noted as "the first time"
+    And Anna asks the question router-01
+    Then the answer to Anna cost less than "the first time"
+    And Anna is charged 2 questions
+
   Scenario: Nobody sees what somebody else has used
     When Anna asks "How do I reset it?"
     Then Bert sees 0 questions used today and 0 this month
