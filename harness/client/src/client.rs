@@ -20,6 +20,7 @@ pub const MAX_BODY_BYTES: usize = 8 * 1024 * 1024;
 pub struct ManuelClient {
     http: reqwest::Client,
     base_url: reqwest::Url,
+    local_address: Option<IpAddr>,
 }
 
 impl ManuelClient {
@@ -34,7 +35,17 @@ impl ManuelClient {
         let base_url = connection::base_url(base_url)?;
         let bounds = Bounds { timeout, connect_timeout };
         let http = connection::http_client(&base_url, local_address, bounds)?;
-        Ok(Self { http, base_url })
+        Ok(Self { http, base_url, local_address })
+    }
+
+    /// What it was made for.
+    pub(crate) fn base_url(&self) -> &reqwest::Url {
+        &self.base_url
+    }
+
+    /// Where it sends from.
+    pub(crate) fn local_address(&self) -> Option<IpAddr> {
+        self.local_address
     }
 
     /// Makes an encoded request ready for one send.

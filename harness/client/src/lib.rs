@@ -6,6 +6,7 @@
 //! Request ─ Encoded::new ─► Encoded     JSON, base64 and body digest: computed once, sent many times
 //! Encoded ─ ManuelClient::prepare(SendOptions) ─► Prepared      session, signature, trace
 //! Prepared ─ ManuelClient::send(Monotonic) ─► Exchange | Failure
+//! bytes ─ ManuelClient::send_bytes ─► WireExchange     what no HTTP library would send, and all that answers it
 //! (Request, Exchange) ─ contract::Contract::check ─► Parsed | [ContractBreach]
 //! (status, check, Expectation) ─ AnswerClass::of_answer ─► AnswerClass
 //! ```
@@ -25,6 +26,7 @@ pub mod sign_in;
 pub mod signer;
 pub mod traceparent;
 pub mod transport;
+pub mod wire;
 
 pub use class::{AnswerClass, Expectation};
 pub use client::ManuelClient;
@@ -37,3 +39,4 @@ pub use sign_in::{Session, SignIn, SignInError};
 pub use signer::{SignError, SignatureHeaders, SignedParts, Signer, SigningTime};
 pub use traceparent::Traceparent;
 pub use transport::{TransportFault, TransportReason};
+pub use wire::{AfterWrite, WireEnd, WireError, WireExchange};

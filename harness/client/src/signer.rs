@@ -108,9 +108,14 @@ impl Signer {
 
     /// Signs with exactly this timestamp, without a look at the memory: for replays and wrong signatures.
     pub fn sign_at(&self, parts: SignedParts<'_>, timestamp: u64) -> SignatureHeaders {
+        SignatureHeaders { timestamp, signature: self.sign_text(parts, &timestamp.to_string()) }
+    }
+
+    /// The signature over a timestamp that may be any text, in lower-case hex.
+    pub fn sign_text(&self, parts: SignedParts<'_>, timestamp: &str) -> String {
         let message =
             format!("{timestamp}\n{}\n{}\n{}", parts.method, parts.path, parts.body_sha256);
-        SignatureHeaders { timestamp, signature: self.mac(&[message.as_bytes()]) }
+        self.mac(&[message.as_bytes()])
     }
 
     /// The legacy form, HMAC over timestamp and body: accepted only while `HMAC_ACCEPT_LEGACY=true`.

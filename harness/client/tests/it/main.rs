@@ -5,3 +5,4 @@ mod broken_server;
 mod send;
 mod sign_in;
 mod transport;
+mod wire;
