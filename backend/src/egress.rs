@@ -11,10 +11,12 @@
 //! "manuals.example.com" = ["203.0.113.5"]
 //! "rebound.example.com" = [["203.0.113.5"], ["10.0.0.1"]]   # the first look-up, and all later ones
 //! "*.wild.example.com" = ["203.0.113.6"]                     # every name below it; look-ups are counted for each
+//! [connectors]
+//! "203.0.113.5" = "127.0.0.1:9444"  # optional: takes those that are meant for this address, so that they are told apart
 //! ```
 //!
 //! An address written into a URL is no name: [`Fetcher`] connects to loopback addresses only, directly; [`web`] connects
-//! to the connector, whatever address was judged.
+//! to the connector of the address that was judged.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -39,6 +41,8 @@ const FETCH_WITHIN: Duration = Duration::from_secs(2);
 pub struct Egress {
     /// Every connection to a name goes here.
     pub connector: SocketAddr,
+    /// But for those to these addresses.
+    pub connectors: BTreeMap<IpAddr, SocketAddr>,
     /// What the resolver says; a name that is missing does not exist.
     pub names: BTreeMap<String, Answers>,
     /// The only CA that is trusted, PEM.
@@ -72,6 +76,8 @@ impl Answers {
 #[serde(deny_unknown_fields)]
 struct RawEgress {
     connector: SocketAddr,
+    #[serde(default)]
+    connectors: BTreeMap<IpAddr, SocketAddr>,
     #[serde(default)]
     names: BTreeMap<String, Answers>,
     ca_file: Option<PathBuf>,
@@ -121,7 +127,8 @@ impl Egress {
         } else {
             toml::from_str(&text).map_err(|error| shape(error.message().to_owned()))?
         };
-        if !raw.connector.ip().is_loopback() {
+        let connectors = raw.connectors.values().chain([&raw.connector]);
+        if !connectors.into_iter().all(|connector| connector.ip().is_loopback()) {
             return Err(EgressError::ConnectorNotLoopback);
         }
         let folder = path.parent().unwrap_or(Path::new("."));
@@ -134,7 +141,13 @@ impl Egress {
             return Err(EgressError::Ca);
         }
         let names = raw.names.into_iter().map(|(name, ips)| (name.to_ascii_lowercase(), ips));
-        Ok(Self { connector: raw.connector, names: names.collect(), ca_pem })
+        let (connector, connectors) = (raw.connector, raw.connectors);
+        Ok(Self { connector, connectors, names: names.collect(), ca_pem })
+    }
+
+    /// Where a connection to this address goes.
+    fn connector_of(&self, address: IpAddr) -> SocketAddr {
+        self.connectors.get(&address).copied().unwrap_or(self.connector)
     }
 
     /// What the resolver says of a name: the entry of the name itself, or else the nearest `*.` above it.
@@ -257,6 +270,14 @@ mod tests {
     }
 
     #[test]
+    fn an_address_may_have_a_connector_of_its_own() {
+        let text = "connector = '127.0.0.1:9'\n[connectors]\n'1.1.1.1' = '127.0.0.1:10'";
+        let egress = parsed(text).unwrap();
+        let port = |address: &str| egress.connector_of(address.parse().unwrap()).port();
+        assert_eq!([port("1.1.1.1"), port("127.0.0.1")], [10, 9]);
+    }
+
+    #[test]
     fn a_star_is_every_name_below_it_unless_a_nearer_one_is_there() {
         let text = "connector = '127.0.0.1:9'\n[names]\n'*.b.example' = ['1.1.1.1']\n\
             'x.b.example' = []\n'*.near.b.example' = ['1.1.1.1', '8.8.8.8']";
@@ -270,6 +291,8 @@ mod tests {
     #[test]
     fn what_could_leave_the_machine_is_refused() {
         assert!(parsed("connector = '203.0.113.5:9'").unwrap_err().contains("loopback"));
+        let other = "connector = '127.0.0.1:9'\n[connectors]\n'1.1.1.1' = '203.0.113.5:9'";
+        assert!(parsed(other).unwrap_err().contains("loopback"));
         assert!(parsed("conector = '127.0.0.1:9'").unwrap_err().contains("connector"));
         assert!(parsed("connector = '127.0.0.1:9'\nca_file = 'none.pem'").is_err());
 

@@ -109,7 +109,7 @@ impl WebClient {
         address: IpAddr,
     ) -> Result<TlsStream<TcpStream>, WebError> {
         let judged = SocketAddr::new(address, HTTPS_PORT);
-        let dialled = self.egress.as_ref().map_or(judged, |egress| egress.connector);
+        let dialled = self.egress.as_ref().map_or(judged, |egress| egress.connector_of(address));
         let connecting = TcpStream::connect(dialled);
         let stream = within("the connect", CONNECT_WITHIN, connecting).await;
         let stream = stream

@@ -9,8 +9,8 @@
 //! oldest first: `message_id`, `published_ms`, `subject`, `message`, `attributes`. Times are the test clock's.
 //!
 //! `GET /internet` tells what the backend dialled elsewhere, where its outgoing connections are pinned: `count` since the
-//! start, and the first 10 000 `connections`, oldest first: `name` (asked for by SNI; null for an address) and `request`
-//! (`GET /path`; null where it did not get that far).
+//! start, and the first 10 000 `connections`, oldest first: `elsewhere` (meant for an address that is not
+//! public), `name` (asked for by SNI; null for an address) and `request` (`GET /path`; null where it did not get that far).
 //!
 //! `POST /tokens` makes a token for a user who exists, with at most one fault, for tests of whoever verifies tokens:
 //! `{"username", "token_use": "access" (default) | "id", "fault"}` gives 201 `{"token"}`. Faults: `none`, `expired` (an hour ago),

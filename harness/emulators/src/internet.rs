@@ -1,6 +1,7 @@
-//! The rest of the world, for a backend whose outgoing connections are pinned (its `TEST_EGRESS`): one TLS listener on
-//! loopback that plays every host. It counts each connection before a byte is read, whoever was meant by it, and
-//! remembers what was asked for; so a backend that can be led anywhere is caught, and still sends nothing anywhere.
+//! The rest of the world, for a backend whose outgoing connections are pinned (its `TEST_EGRESS`): a TLS listener on loopback
+//! that plays every public host, and a second one for whatever is meant for any other address. They count each connection
+//! before a byte is read and remember what was asked for; so a backend that can be led anywhere is caught, and still
+//! sends nothing anywhere.
 //!
 //! Not AWS, and no packet leaves 127.0.0.0/8.
 mod names;
@@ -36,8 +37,12 @@ const REMEMBERED_MAX: usize = 10_000;
 /// Where a backend finds this world.
 #[derive(Debug, Clone)]
 pub struct InternetRefs {
-    /// Takes every outgoing connection.
-    pub connector: SocketAddr,
+    /// Takes what is meant for [`public_address`](Self::public_address).
+    pub public: SocketAddr,
+    /// Takes everything else.
+    pub elsewhere: SocketAddr,
+    /// The only address of this world that is a public one.
+    pub public_address: &'static str,
     /// The CA of its certificates, PEM.
     pub ca_pem: String,
     /// The names of this world: `*.site.example` → addresses, one list after the other for each look-up.
@@ -56,8 +61,10 @@ pub enum InternetError {
 }
 
 /// A connection that came.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 struct Connection {
+    /// Meant for an address that is not public.
+    elsewhere: bool,
     /// The name asked for by SNI; none where an address was dialled, or something else than TLS was spoken.
     name: Option<String>,
     /// Method and path, where it got that far.
@@ -75,25 +82,27 @@ struct Log {
 pub(crate) struct Seen(Mutex<Log>);
 
 impl Seen {
-    /// `{"count", "connections": [{"name", "request"}]}`, oldest first.
+    /// `{"count", "connections": [{"elsewhere", "name", "request"}]}`, oldest first.
     pub(crate) fn report(&self) -> Value {
         let log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let connections: Vec<Value> = log
             .remembered
             .iter()
-            .map(|connection| json!({ "name": connection.name, "request": connection.request }))
+            .map(|Connection { elsewhere, name, request }| {
+                json!({ "elsewhere": elsewhere, "name": name, "request": request })
+            })
             .collect();
         json!({ "count": log.count, "connections": connections })
     }
 
     /// Counts a connection and gives its place, if it is remembered.
-    fn begin(&self) -> Option<usize> {
+    fn begin(&self, elsewhere: bool) -> Option<usize> {
         let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         log.count += 1;
         if log.remembered.len() >= REMEMBERED_MAX {
             return None;
         }
-        log.remembered.push(Connection::default());
+        log.remembered.push(Connection { elsewhere, name: None, request: None });
         Some(log.remembered.len() - 1)
     }
 
@@ -105,10 +114,11 @@ impl Seen {
     }
 }
 
-/// The listener, bound and not yet accepting.
+/// The listeners, bound and not yet accepting.
 #[derive(Debug)]
 pub(crate) struct Internet {
-    listener: TcpListener,
+    public: TcpListener,
+    elsewhere: TcpListener,
     tls: Arc<ServerConfig>,
     seen: Arc<Seen>,
     refs: InternetRefs,
@@ -116,10 +126,18 @@ pub(crate) struct Internet {
 
 impl Internet {
     pub(crate) async fn bind() -> Result<Self, InternetError> {
-        let port = Port::bind().await.map_err(InternetError::Listen)?;
+        let public = Port::bind().await.map_err(InternetError::Listen)?;
+        let elsewhere = Port::bind().await.map_err(InternetError::Listen)?;
         let (ca_pem, tls) = authority()?;
-        let refs = InternetRefs { connector: port.address(), ca_pem, names: names::all() };
-        Ok(Self { listener: port.into_listener(), tls, seen: Arc::default(), refs })
+        let refs = InternetRefs {
+            public: public.address(),
+            elsewhere: elsewhere.address(),
+            public_address: names::PUBLIC,
+            ca_pem,
+            names: names::all(),
+        };
+        let (public, elsewhere) = (public.into_listener(), elsewhere.into_listener());
+        Ok(Self { public, elsewhere, tls, seen: Arc::default(), refs })
     }
 
     pub(crate) fn refs(&self) -> InternetRefs {
@@ -134,20 +152,22 @@ impl Internet {
     pub(crate) async fn serve(self, stop: CancellationToken) {
         let mut connections = JoinSet::new();
         loop {
-            tokio::select! {
+            let (accepted, elsewhere) = tokio::select! {
                 () = stop.cancelled() => return,
-                Some(_) = connections.join_next() => {}
-                accepted = self.listener.accept() => match accepted {
-                    Ok((stream, _)) => {
-                        let place = self.seen.begin();
-                        let (tls, seen) = (Arc::clone(&self.tls), self.seen());
-                        connections.spawn(async move {
-                            // Whoever comes may go away at any point; what it asked for is noted by then.
-                            let _gone: Option<()> = converse(stream, tls, &seen, place).await;
-                        });
-                    }
-                    Err(error) => tracing::warn!(%error, "cannot accept"),
-                },
+                Some(_) = connections.join_next() => continue,
+                accepted = self.public.accept() => (accepted, false),
+                accepted = self.elsewhere.accept() => (accepted, true),
+            };
+            match accepted {
+                Ok((stream, _)) => {
+                    let place = self.seen.begin(elsewhere);
+                    let (tls, seen) = (Arc::clone(&self.tls), self.seen());
+                    connections.spawn(async move {
+                        // Whoever comes may go away at any point; what it asked for is noted by then.
+                        let _gone: Option<()> = converse(stream, tls, &seen, place).await;
+                    });
+                }
+                Err(error) => tracing::warn!(%error, "cannot accept"),
             }
         }
     }

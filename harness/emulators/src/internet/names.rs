@@ -2,7 +2,7 @@
 //! in here is ever dialled.
 
 /// A public address (93.184.215.14 was example.com's).
-const PUBLIC: &str = "93.184.215.14";
+pub(super) const PUBLIC: &str = "93.184.215.14";
 
 /// Name → answers of the resolver, one list for each look-up; the last for ever.
 pub(super) fn all() -> Vec<(&'static str, Vec<Vec<&'static str>>)> {

@@ -19,7 +19,7 @@ fn client(stage: &Stage, host: &str) -> reqwest::Client {
         .no_proxy()
         .redirect(Policy::none())
         .timeout(Duration::from_secs(5))
-        .resolve(host, internet.connector)
+        .resolve(host, internet.public)
         .tls_certs_only([authority])
         .build()
         .unwrap()
@@ -40,7 +40,10 @@ async fn a_host_is_played_by_its_name() {
     assert_eq!(moved.headers()["location"], "https://169.254.169.254/x");
     let seen = seen(&stage).await;
     assert_eq!(seen["count"], 2);
-    assert_eq!(seen["connections"][0], json!({ "name": host, "request": "GET /manual.md" }));
+    assert_eq!(
+        seen["connections"][0],
+        json!({ "elsewhere": false, "name": host, "request": "GET /manual.md" })
+    );
     let names = &stage.emulators.internet().names;
     assert!(names.iter().any(|(name, answers)| *name == "*.rebound.example" && answers.len() == 2));
 }
@@ -48,7 +51,7 @@ async fn a_host_is_played_by_its_name() {
 #[tokio::test]
 async fn an_address_and_a_silent_caller_are_counted_too() {
     let stage = Stage::start().await;
-    let connector = stage.emulators.internet().connector;
+    let connector = stage.emulators.internet().elsewhere;
     drop(TcpStream::connect(connector).unwrap());
     // Dialled by address: the certificate is for it, so that what is asked is seen.
     let client =
@@ -65,6 +68,6 @@ async fn an_address_and_a_silent_caller_are_counted_too() {
     });
     let both = both.await.unwrap();
     assert_eq!(both["count"], 2);
-    assert_eq!(both["connections"][0], json!({ "name": null, "request": null }));
+    assert_eq!(both["connections"][0], json!({ "elsewhere": true, "name": null, "request": null }));
     assert_eq!(both["connections"][1]["name"], Value::Null);
 }

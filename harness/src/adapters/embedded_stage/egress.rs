@@ -1,5 +1,5 @@
-//! What pins a backend's outgoing connections to the stage (its `TEST_EGRESS`): the names of the stage's internet, its one
-//! listener, and its CA, as two files beside the logs.
+//! What pins a backend's outgoing connections to the stage (its `TEST_EGRESS`): the names of the stage's internet, its
+//! listeners, and its CA, as two files beside the logs.
 
 use std::fmt::Write as _;
 use std::io;
@@ -20,8 +20,11 @@ pub(super) fn write(folder: &Path, internet: &InternetRefs) -> io::Result<PathBu
 }
 
 fn text(internet: &InternetRefs) -> String {
-    let mut text =
-        format!("connector = '{}'\nca_file = '{CA_FILE}'\n\n[names]\n", internet.connector);
+    let InternetRefs { public, elsewhere, public_address, .. } = internet;
+    let mut text = format!(
+        "connector = '{elsewhere}'\nca_file = '{CA_FILE}'\n\n\
+         [connectors]\n'{public_address}' = '{public}'\n\n[names]\n"
+    );
     for (name, answers) in &internet.names {
         let turn = |addresses: &Vec<&str>| {
             let quoted: Vec<String> = addresses.iter().map(|one| format!("'{one}'")).collect();
@@ -44,7 +47,9 @@ mod tests {
     #[test]
     fn names_stand_in_a_table_with_their_answers() {
         let internet = InternetRefs {
-            connector: "127.0.0.1:9".parse().unwrap(),
+            public: "127.0.0.1:8".parse().unwrap(),
+            elsewhere: "127.0.0.1:9".parse().unwrap(),
+            public_address: "1.1.1.1",
             ca_pem: "pem".to_owned(),
             names: vec![
                 ("*.a.example", vec![vec!["1.1.1.1", "::1"]]),
@@ -56,6 +61,7 @@ mod tests {
         assert!(path.is_absolute());
         let file: toml::Value = toml::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
         assert_eq!(file["connector"].as_str(), Some("127.0.0.1:9"));
+        assert_eq!(file["connectors"]["1.1.1.1"].as_str(), Some("127.0.0.1:8"));
         assert_eq!(file["names"]["*.a.example"][1].as_str(), Some("::1"));
         assert_eq!(file["names"]["*.b.example"][1][0].as_str(), Some("10.0.0.1"));
         assert_eq!(std::fs::read_to_string(folder.path().join("egress-ca.pem")).unwrap(), "pem");
