@@ -1,11 +1,14 @@
 //! The server process: configuration, logging, listening, and an orderly end. Listening comes before any call to AWS.
 
+mod framing;
+
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -206,9 +209,17 @@ async fn accept(
             taken = take(listener, &room) => taken,
         };
         let Some((stream, peer, permit)) = taken else { continue };
-        let service = router.clone().map_request(move |mut request: http::Request<_>| {
+        let router = router.clone();
+        let service = tower::service_fn(move |mut request: http::Request<Incoming>| {
             request.extensions_mut().insert(Peer(peer));
-            request
+            let router = router.clone();
+            async move {
+                if framing::is_ambiguous(request.headers()) {
+                    tracing::debug!(message = "ambiguous request refused");
+                    return Ok(framing::refusal());
+                }
+                router.oneshot(request).await
+            }
         });
         let connection = hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())

@@ -76,6 +76,44 @@ fn a_port_that_is_taken_ends_with_1_and_a_sentence() {
     assert!(text.contains(&format!("cannot listen on {address}")), "{text}");
 }
 
+/// What comes back to these bytes on one connection.
+fn said_to(address: &str, bytes: &str) -> String {
+    let mut connection = TcpStream::connect(address).unwrap();
+    connection.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    connection.write_all(bytes.as_bytes()).unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn what_can_be_read_as_two_requests_is_refused_and_ends_the_connection() {
+    let mut server = Running(command(&[("BIND_ADDRESS", "127.0.0.1:0")]).spawn().unwrap());
+    let mut log = BufReader::new(server.0.stdout.take().unwrap());
+    let mut line = String::new();
+    log.read_line(&mut line).unwrap();
+    let first: Value = serde_json::from_str(&line).unwrap();
+    let address = first["address"].as_str().unwrap();
+    let behind = "GET /version HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    for (headers, status) in [
+        ("host: a\r\ntransfer-encoding: identity\r\ntransfer-encoding: chunked\r\n", 400),
+        ("host: a\r\nhost: b\r\ncontent-length: 5\r\n", 400),
+        ("host: a\r\ntransfer-encoding: xchunked\r\n", 400),
+        // Read as it should be, and nothing behind it.
+        ("host: a\r\ncontent-length: 4\r\ntransfer-encoding: chunked\r\n", 405),
+        ("host: a\r\ntransfer-encoding: chunked\r\ncontent-length: 4\r\n", 405),
+    ] {
+        let request = format!("POST /health HTTP/1.1\r\n{headers}\r\n0\r\n\r\n{behind}");
+        let answer = said_to(address, &request);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{headers}: {answer}");
+        assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{headers}: {answer}");
+    }
+    let plain =
+        "GET /health HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n";
+    let answer = said_to(address, &format!("{plain}{behind}"));
+    assert_eq!(answer.matches("HTTP/1.1 200 OK").count(), 2, "{answer}");
+}
+
 #[test]
 fn it_says_where_it_listens_answers_and_ends_when_told() {
     let mut server = Running(command(&[("BIND_ADDRESS", "127.0.0.1:0")]).spawn().unwrap());

@@ -17,8 +17,10 @@ use axum::extract::Request;
 use axum::extract::State;
 use axum::response::IntoResponse as _;
 use axum::response::Response;
+use http::HeaderMap;
 use http::HeaderValue;
 use http::StatusCode;
+use http::header;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -76,7 +78,7 @@ enum Refusal {
     Throttled,
     /// More than 10 MB, or more than an invocation carries.
     TooLarge,
-    /// The request did not come whole.
+    /// The request did not come whole, or can be read as two.
     Broken,
     /// Lambda did not take the invocation.
     Rejected,
@@ -153,6 +155,9 @@ impl Gateway {
             return Err(Refusal::Throttled);
         }
         let (head, body) = request.into_parts();
+        if is_ambiguous(&head.headers) {
+            return Err(Refusal::Broken);
+        }
         let body = payload::read(body, PAYLOAD_MAX).await.map_err(|unread| match unread {
             Unread::TooLarge => Refusal::TooLarge,
             Unread::Broken => Refusal::Broken,
@@ -187,6 +192,15 @@ impl Gateway {
     }
 }
 
+/// A coding other than `chunked`, or more than one host: what two readers of the same bytes can take for two requests. What
+/// AWS says to it is not documented; no front of it hands it on.
+fn is_ambiguous(headers: &HeaderMap) -> bool {
+    let codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let codings: Vec<&[u8]> = codings.map(HeaderValue::as_bytes).collect();
+    let chunked = matches!(codings[..], [only] if only.eq_ignore_ascii_case(b"chunked"));
+    !(codings.is_empty() || chunked) || headers.get_all(header::HOST).iter().count() > 1
+}
+
 /// The gateway's own words.
 ///
 /// REST API: "If the Lambda API rejects the invocation request, API Gateway returns a 500 error code. If the function
@@ -218,6 +232,10 @@ fn refused(version: GatewayVersion, refusal: Refusal) -> Response {
         Refusal::Broken => "BadRequestException",
         Refusal::Rejected | Refusal::Failed | Refusal::TimedOut => "InternalServerErrorException",
     };
+    if refusal == Refusal::Broken {
+        // What follows on the connection is no request.
+        answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     if version == V1 {
         answer.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(kind));
     }
