@@ -1,5 +1,6 @@
 //! Types only; their constructors are the validation.
 
+pub mod attack;
 pub mod binomial;
 pub mod evidence;
 pub mod features;

@@ -3,6 +3,7 @@
 
 use schemars::{Schema, schema_for};
 use verdict::domain::{
+    attack::RawFamily,
     evidence::Evidence,
     features::{FeaturesEvidence, FeaturesPlan},
     ledger::LedgerEntry,
@@ -27,6 +28,7 @@ pub fn schemas() -> Vec<(&'static str, String)> {
         ("features-evidence.schema.json", text(schema_for!(FeaturesEvidence))),
         ("features-repro.schema.json", text(schema_for!(FeaturesRepro))),
         ("profile.schema.json", text(schema_for!(RawProfile))),
+        ("attacks.schema.json", text(schema_for!(RawFamily))),
     ]
 }
 
