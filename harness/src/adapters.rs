@@ -1,6 +1,7 @@
 //! Where the harness meets the world: one file per vendor or mechanism. An adapter never names another command, the
 //! configuration or the report; `commands` wires them together.
 
+pub mod attack;
 pub mod backend_build;
 pub mod backend_log;
 pub mod embedded_stage;

@@ -75,7 +75,7 @@ pub struct SendOptions<'a> {
     pub signing: Signing<'a>,
     /// The trace that the backend continues.
     pub traceparent: Option<Traceparent>,
-    /// Further headers; they replace ours of the same name.
+    /// Further headers; they replace ours of the same name, and one that is there twice is sent twice.
     pub extra_headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -143,7 +143,9 @@ impl Prepared {
         for (name, _) in &options.extra_headers {
             headers.remove(name);
         }
-        headers.extend(options.extra_headers.iter().cloned().map(|(n, v)| (Some(n), v)));
+        for (name, value) in &options.extra_headers {
+            headers.append(name.clone(), value.clone());
+        }
         Ok(Self {
             kind: encoded.kind,
             method: encoded.method.clone(),

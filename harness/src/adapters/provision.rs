@@ -8,6 +8,8 @@ mod upload;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::net::Ipv4Addr;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -32,9 +34,9 @@ pub use error::ProvisionError;
 use upload::Uploads;
 
 /// The backend's own deadline is 25 s; nothing here may outlive it by much.
-const REQUEST: Duration = Duration::from_secs(27);
+pub const REQUEST: Duration = Duration::from_secs(27);
 /// Everything is on this machine or in one region.
-const CONNECT: Duration = Duration::from_secs(2);
+pub const CONNECT: Duration = Duration::from_secs(2);
 
 /// A user that must exist.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -97,16 +99,15 @@ pub async fn provision(
     let signer = signer(stage)?;
     let accounts = Accounts::new(stage)?;
     let uploads = Uploads::new(stage, manuals, wanted, &signer)?;
-    let own_address = stage.capabilities.has(Capability::SourceAddresses);
     let concurrency = concurrency.max(1);
-    let started: Vec<(ProvisionedUser, ManuelClient)> =
-        stream::iter(wanted.iter().enumerate().map(|(ordinal, user)| {
-            let address = own_address.then(|| source_address(ordinal));
-            start_user(stage, &accounts, &uploads, (user, address))
-        }))
-        .buffered(concurrency)
-        .try_collect()
-        .await?;
+    let started: Vec<(ProvisionedUser, ManuelClient)> = stream::iter(
+        wanted
+            .iter()
+            .map(|user| start_user(stage, &accounts, &uploads, (user, own_address(stage)))),
+    )
+    .buffered(concurrency)
+    .try_collect()
+    .await?;
     // Only now: the index works while others still upload, and the first question is likely the last.
     stream::iter(started.iter().map(|(user, client)| uploads.indexed(user, client)))
         .buffer_unordered(concurrency)
@@ -183,8 +184,14 @@ fn throwaway<'a>(secret: &'a SecretRef, what: &'static str) -> Result<&'a str, P
     }
 }
 
-/// An own address for each user, in a part of 127.0.0.0/8 that virtual users of a load run do not take: a limit per
-/// address then counts neither against the other.
+/// An address that nobody else in this process has, where the stage lets one choose: a limit per address then counts
+/// neither against the other. It is in a part of 127.0.0.0/8 that virtual users of a load run do not take.
+pub fn own_address(stage: &StageDescription) -> Option<IpAddr> {
+    static TAKEN: AtomicUsize = AtomicUsize::new(0);
+    let offered = stage.capabilities.has(Capability::SourceAddresses);
+    offered.then(|| source_address(TAKEN.fetch_add(1, Ordering::Relaxed)))
+}
+
 fn source_address(ordinal: usize) -> IpAddr {
     let [.., high, low] = ordinal.to_be_bytes();
     // Never .0 or .255 at the end, which some tools take for networks.

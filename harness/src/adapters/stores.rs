@@ -1,5 +1,6 @@
 //! Reads the stage's stores over the wire, with read-only credentials: quota counters, rows of manuals, and objects.
 
+mod holdings;
 mod traces;
 
 use std::collections::BTreeMap;
@@ -20,6 +21,8 @@ use verdict::domain::stage::Capability;
 use verdict::domain::stage::SecretRef;
 use verdict::domain::stage::StageDescription;
 use verdict::judge::conservation::Figures;
+
+pub use holdings::Holdings;
 
 use crate::adapters::poll;
 use crate::adapters::poll::Pace;
@@ -54,6 +57,14 @@ pub enum StoresError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Not one look was over in time.
+    #[error("the stores of user {user} were not read within {within:?}")]
+    Slow {
+        /// Whose.
+        user: String,
+        /// The bound.
+        within: Duration,
+    },
 }
 
 /// The stores of a stage.
@@ -66,6 +77,7 @@ pub struct Stores {
     usage_table: String,
     manuals_table: String,
     manuals_bucket: String,
+    audio_bucket: String,
 }
 
 /// A user's counters.
@@ -116,6 +128,7 @@ impl Stores {
             usage_table: stage.resources.usage_table.clone(),
             manuals_table: stage.resources.manuals_table.clone(),
             manuals_bucket: stage.resources.manuals_bucket.clone(),
+            audio_bucket: stage.resources.audio_bucket.clone(),
         })
     }
 
@@ -196,24 +209,32 @@ impl Stores {
     }
 
     async fn objects(&self, name: &str, sub: &str) -> Result<BTreeSet<String>, StoresError> {
-        let mut keys = BTreeSet::new();
-        let mut pages = self
-            .s3
-            .list_objects_v2()
-            .bucket(&self.manuals_bucket)
-            .prefix(format!("manuals/{sub}/"))
-            .into_paginator()
-            .send();
+        let prefix = format!("manuals/{sub}/");
+        let found = self.objects_below(&self.manuals_bucket, name, &prefix).await?;
+        Ok(found.into_keys().collect())
+    }
+
+    /// Key → digest (its `ETag`) of the objects below a prefix.
+    async fn objects_below(
+        &self,
+        bucket: &str,
+        name: &str,
+        prefix: &str,
+    ) -> Result<BTreeMap<String, String>, StoresError> {
+        let mut found = BTreeMap::new();
+        let list = self.s3.list_objects_v2().bucket(bucket).prefix(prefix);
+        let mut pages = list.into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|source| StoresError::Read {
                 what: "objects",
                 user: name.to_owned(),
                 source: Box::new(source),
             })?;
-            keys.extend(
-                page.contents().iter().filter_map(|object| object.key().map(str::to_owned)),
-            );
+            found.extend(page.contents().iter().filter_map(|object| {
+                let digest = object.e_tag().unwrap_or_default().to_owned();
+                object.key().map(|key| (key.to_owned(), digest))
+            }));
         }
-        Ok(keys)
+        Ok(found)
     }
 }

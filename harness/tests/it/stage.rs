@@ -1,6 +1,7 @@
 //! Stages as processes: what they print, who ends them, and that nothing of them is ever left behind. The backend is
 //! the workspace's own, built on the way; no test waits for a fixed time.
 
+mod attacks;
 mod guard;
 mod lambda;
 pub(crate) mod processes;

@@ -141,6 +141,22 @@ pub struct Resources {
     pub alerts_topic_arn: Option<String>,
 }
 
+impl Resources {
+    /// Names that an answer has no use for.
+    pub fn names(&self) -> [&str; 8] {
+        [
+            &self.usage_table,
+            &self.manuals_table,
+            &self.rate_limit_table,
+            &self.errors_table,
+            &self.manuals_bucket,
+            &self.audio_bucket,
+            &self.knowledge_base_id,
+            &self.data_source_id,
+        ]
+    }
+}
+
 /// A user who can sign in by password.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -41,17 +41,7 @@ pub(super) fn seats(plan: &WorkerPlan) -> Result<Vec<Seat>, WorkerError> {
 
 /// Names that must not stand in an error.
 pub(super) fn contract(plan: &WorkerPlan) -> Result<Contract, WorkerError> {
-    let r = &plan.stage.resources;
-    let words = [
-        &r.usage_table,
-        &r.manuals_table,
-        &r.rate_limit_table,
-        &r.errors_table,
-        &r.manuals_bucket,
-        &r.audio_bucket,
-        &r.knowledge_base_id,
-        &r.data_source_id,
-    ];
+    let words = plan.stage.resources.names();
     let known = words.into_iter().filter(|word| word.chars().count() >= Contract::LEAST_WORD);
     Contract::new(known).map_err(prepare_failed("the contract check"))
 }
