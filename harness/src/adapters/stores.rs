@@ -1,5 +1,6 @@
 //! Reads the stage's stores over the wire, with read-only credentials: quota counters, rows of manuals, and objects.
 
+mod audio;
 mod holdings;
 mod traces;
 
@@ -22,11 +23,11 @@ use verdict::domain::stage::SecretRef;
 use verdict::domain::stage::StageDescription;
 use verdict::judge::conservation::Figures;
 
-pub use holdings::Holdings;
-
 use crate::adapters::poll;
 use crate::adapters::poll::Pace;
 
+pub use audio::Spoken;
+pub use holdings::Holdings;
 pub use traces::Trace;
 
 /// One read.
@@ -73,6 +74,7 @@ pub struct Stores {
     dynamodb: aws_sdk_dynamodb::Client,
     s3: aws_sdk_s3::Client,
     index: aws_sdk_bedrockagentruntime::Client,
+    transcribe: aws_sdk_transcribe::Client,
     knowledge_base_id: String,
     usage_table: String,
     manuals_table: String,
@@ -120,7 +122,11 @@ impl Stores {
         let index_config = aws_sdk_bedrockagentruntime::config::Builder::from(&config)
             .endpoint_url(endpoint("bedrock-agent-runtime")?)
             .build();
+        let transcribe_config = aws_sdk_transcribe::config::Builder::from(&config)
+            .endpoint_url(endpoint("transcribe")?)
+            .build();
         Ok(Self {
+            transcribe: aws_sdk_transcribe::Client::from_conf(transcribe_config),
             index: aws_sdk_bedrockagentruntime::Client::from_conf(index_config),
             knowledge_base_id: stage.resources.knowledge_base_id.clone(),
             dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb_config),

@@ -117,6 +117,12 @@ async fn read_only_keys_read_the_stores_and_nothing_else() {
     let delete = reader.delete_object().bucket(&bucket).key("a").send().await;
     assert_eq!(code(&delete.unwrap_err().into_service_error()), "AccessDenied");
 
+    let config = stage.config("transcribe", stage.emulators.read_only_credentials());
+    let reader = aws_sdk_transcribe::Client::new(&config);
+    reader.list_transcription_jobs().send().await.unwrap();
+    let delete = reader.delete_transcription_job().transcription_job_name("a").send().await;
+    assert_eq!(delete.unwrap_err().into_service_error().code(), Some("AccessDeniedException"));
+
     let reader = stage.cognito_as(stage.emulators.read_only_credentials());
     let pool = &stage.emulators.resources().user_pool_id;
     let error = reader.list_users().user_pool_id(pool).send().await.unwrap_err();
