@@ -9,3 +9,4 @@ pub mod profile_file;
 pub mod questions;
 pub mod root;
 pub mod stage_file;
+pub mod voices;

@@ -7,6 +7,7 @@ pub mod generated;
 pub mod outcome;
 pub mod params;
 pub mod person;
+pub mod recording;
 pub mod run;
 pub mod seen;
 pub mod world;
@@ -55,6 +56,7 @@ use catalogue::CatalogueError;
 use evidence::EvidenceWriter;
 use evidence::say;
 use outcome::StepError;
+use recording::Recording;
 use run::Run;
 use world::FeatureWorld;
 
@@ -129,6 +131,8 @@ pub struct Material {
     pub manuals: BTreeMap<String, ManualFile>,
     /// Questions with known answers.
     pub questions: QuestionSet,
+    /// Fixture recordings by file.
+    pub recordings: BTreeMap<String, Recording>,
 }
 
 /// Runs one plan to its end, or to the end of stdin; `read` reads the files below the project root.
@@ -262,7 +266,7 @@ async fn equip(job: &FeaturesJob, material: Material) -> Result<Run, FeaturesWor
         (job.plan.clone(), stage.clone(), job.root.clone()),
         (accounts, signer),
         (stores, contract),
-        (material.manuals, material.questions),
+        (material.manuals, material.questions, material.recordings),
     ))
 }
 

@@ -21,6 +21,7 @@ use manuel_client::Signing;
 use manuel_client::SigningTime;
 use manuel_client::Traceparent;
 use manuel_client::contract::Contract;
+use tokio::sync::Semaphore;
 use verdict::domain::features::FeaturesPlan;
 use verdict::domain::features::RequestSeen;
 use verdict::domain::question::Question;
@@ -31,6 +32,7 @@ use verdict::domain::stage::StageDescription;
 use super::outcome::StepError;
 use super::outcome::StepResult;
 use super::person::Person;
+use super::recording::Recording;
 use super::seen::Seen;
 use crate::adapters::embedded_stage::clock;
 use crate::adapters::provision::Accounts;
@@ -40,6 +42,8 @@ use crate::adapters::system_clock::Stopwatch;
 
 /// The backend's own deadline is 25 s, a gateway's 29 s; a request that outlives both hangs.
 const REQUEST: Duration = Duration::from_secs(31);
+/// Recordings under way at once.
+const VOICE_PLACES: usize = 4;
 /// Everything is on this machine or in one region.
 const CONNECT: Duration = Duration::from_secs(3);
 
@@ -62,10 +66,14 @@ pub struct Run {
     pub manuals: BTreeMap<String, ManualFile>,
     /// Questions with known answers.
     pub questions: QuestionSet,
+    /// Fixture recordings by file.
+    pub recordings: BTreeMap<String, Recording>,
     /// What every answer must keep to.
     pub contract: Contract,
     /// Since the worker began.
     pub clock: Stopwatch,
+    /// Places for recordings that are under way at once: a process of Manuel's has 8, and refuses who waits for long.
+    pub voice_places: Semaphore,
     /// Counts people and requests: names, addresses and traces are drawn from it.
     counter: AtomicU64,
 }
@@ -91,7 +99,11 @@ impl Run {
         (plan, stage, root): (FeaturesPlan, StageDescription, PathBuf),
         (accounts, signer): (Accounts, Signer),
         (stores, contract): (Option<Stores>, Contract),
-        (manuals, questions): (BTreeMap<String, ManualFile>, QuestionSet),
+        (manuals, questions, recordings): (
+            BTreeMap<String, ManualFile>,
+            QuestionSet,
+            BTreeMap<String, Recording>,
+        ),
     ) -> Self {
         Self {
             plan,
@@ -102,8 +114,10 @@ impl Run {
             stores,
             manuals,
             questions,
+            recordings,
             contract,
             clock: Stopwatch::start(),
+            voice_places: Semaphore::new(VOICE_PLACES),
             counter: AtomicU64::new(1),
         }
     }

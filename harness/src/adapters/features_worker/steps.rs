@@ -3,6 +3,7 @@
 use super::catalogue::StepDef;
 
 mod answers;
+mod any_question;
 mod clock;
 mod manuals;
 mod outages;
@@ -10,15 +11,22 @@ mod people;
 mod questions;
 mod quota;
 mod rate_limit;
+mod recordings;
 mod refusals;
 mod usage;
+mod voice;
+mod written;
 
 /// All tables.
 pub(super) const ALL: &[&[StepDef]] = &[
     people::STEPS,
     questions::STEPS,
     answers::STEPS,
+    any_question::STEPS,
+    recordings::STEPS,
+    voice::STEPS,
     manuals::STEPS,
+    written::STEPS,
     refusals::STEPS,
     quota::STEPS,
     usage::STEPS,

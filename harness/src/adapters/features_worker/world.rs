@@ -17,6 +17,7 @@ use super::outcome::StepError;
 use super::outcome::StepResult;
 use super::params::Who;
 use super::person::Person;
+use super::recording::Recording;
 use super::run::How;
 use super::run::Run;
 use super::seen::Seen;
@@ -58,6 +59,8 @@ pub struct FeatureWorld {
     pub kept: BTreeMap<String, String>,
     /// Dependencies that are out for somebody of the scenario.
     pub outages: Vec<Held>,
+    /// The recording that somebody has.
+    pub recordings: BTreeMap<Who, Recording>,
     people: BTreeMap<Who, Person>,
     answers: BTreeMap<Who, Seen>,
     bursts: BTreeMap<Who, Vec<Seen>>,
@@ -76,6 +79,7 @@ impl World for FeatureWorld {
             requests: Vec::new(),
             kept: BTreeMap::new(),
             outages: Vec::new(),
+            recordings: BTreeMap::new(),
             people: BTreeMap::new(),
             answers: BTreeMap::new(),
             bursts: BTreeMap::new(),

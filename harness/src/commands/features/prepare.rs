@@ -18,6 +18,7 @@ use super::job::FeaturesRun;
 use crate::adapters::features_worker::Material;
 use crate::adapters::features_worker::catalogue::Catalogue;
 use crate::adapters::features_worker::catalogue::CatalogueError;
+use crate::adapters::features_worker::recording::Recording;
 use crate::adapters::interrupts::Interrupts;
 use crate::adapters::resources::machine;
 use crate::adapters::run_dir::RunDir;
@@ -35,6 +36,8 @@ use crate::config::features::FeaturesError;
 use crate::config::features::Filter;
 use crate::config::features::Scenario;
 use crate::config::questions;
+use crate::config::voices;
+use crate::config::voices::Voice;
 
 /// What was asked for.
 #[derive(Debug)]
@@ -111,7 +114,13 @@ pub(super) fn material(root: &Path) -> Result<Material, Box<dyn std::error::Erro
         features: all.scenarios.into_iter().map(one).collect(),
         manuals: manual_files(root)?,
         questions: questions::read(root)?,
+        recordings: voices::read(root)?.into_iter().map(recording).collect(),
     })
+}
+
+fn recording((file, voice): (String, Voice)) -> (String, Recording) {
+    let Voice { content_type, text, bytes } = voice;
+    (file, Recording { content_type, bytes: bytes.into(), says: text })
 }
 
 pub(super) async fn prepare(

@@ -80,7 +80,7 @@ pub(super) async fn has(world: &mut FeatureWorld, who: Who, key: String) -> Step
 }
 
 /// Waits until the manual can be asked about.
-async fn ready(world: &mut FeatureWorld, who: &Who, key: &str) -> StepResult {
+pub(super) async fn ready(world: &mut FeatureWorld, who: &Who, key: &str) -> StepResult {
     let id = world.manual_id(who, key).await?;
     let expected = format!("\"{key}\" indexed within {INDEXED:?}");
     world

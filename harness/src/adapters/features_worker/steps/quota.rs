@@ -147,7 +147,7 @@ async fn used_of_month(world: &mut FeatureWorld, who: Who, used: u64) -> StepRes
     check(held, format!("{used} used of the month"), format!("{quota:?}"))
 }
 
-async fn charged(world: &mut FeatureWorld, who: Who, many: u64) -> StepResult {
+pub(super) async fn charged(world: &mut FeatureWorld, who: Who, many: u64) -> StepResult {
     let person = world.person(&who).await?;
     let users = [(who.0.clone(), person.sub)].into();
     let figures = world.run.stores()?.figures(&users).await;
