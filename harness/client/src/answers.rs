@@ -1,6 +1,8 @@
 //! The bodies of answers, as api.md names their fields. A field we do not know is passed over; one that is missing is an
 //! error with its name.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Deserializer};
 
 use crate::amount::Amount;
@@ -101,7 +103,7 @@ pub struct TranscribeAnswer {
     pub request_id: String,
 }
 
-/// `POST /api/manuals/upload`.
+/// `POST /api/manuals/upload`, `…/{id}/complete` and `…/download`.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 pub struct UploadAnswer {
     pub manual_id: String,
@@ -112,6 +114,20 @@ pub struct UploadAnswer {
     /// Null where the upload joins an ingestion that has no job yet.
     #[serde(deserialize_with = "nullable")]
     pub ingestion_job_id: Option<String>,
+}
+
+/// `POST /api/manuals/upload-url`.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+pub struct AnnounceAnswer {
+    /// The id that the manual will have.
+    pub manual_id: String,
+    /// Presigned, takes one PUT of the announced file.
+    pub upload_url: String,
+    /// When the URL ends, RFC 3339.
+    pub expires_at: String,
+    /// What the PUT must send as it is: it is part of what was signed.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
 }
 
 /// `GET /api/manuals`.
@@ -184,6 +200,8 @@ pub struct IngestionJobAnswer {
     /// The id that the upload gave out.
     #[serde(alias = "id", alias = "ingestion_job_id")]
     pub job_id: String,
+    /// What is indexed, where the answer says it.
+    pub manual_id: Option<String>,
     #[serde(alias = "state")]
     pub status: JobState,
     /// Why, where it failed.

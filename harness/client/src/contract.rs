@@ -2,6 +2,7 @@
 //!
 //! It looks at one answer at a time and knows no expectations: whether this user should have got it is the caller's.
 
+mod echo;
 mod error_body;
 mod headers;
 mod leak;
@@ -11,9 +12,9 @@ use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use crate::answers::{
-    ErrorAnswer, HealthAnswer, IngestionJobAnswer, IngestionStatusAnswer, ManualAnswer,
-    ManualsAnswer, QueryAnswer, QuotaAnswer, TranscribeAnswer, UploadAnswer, UsageAnswer,
-    VersionAnswer,
+    AnnounceAnswer, ErrorAnswer, HealthAnswer, IngestionJobAnswer, IngestionStatusAnswer,
+    ManualAnswer, ManualsAnswer, QueryAnswer, QuotaAnswer, TranscribeAnswer, UploadAnswer,
+    UsageAnswer, VersionAnswer,
 };
 use crate::exchange::Exchange;
 use crate::request::Request;
@@ -25,7 +26,9 @@ pub enum Parsed {
     Version(VersionAnswer),
     Query(Box<QueryAnswer>),
     Transcribed(Box<TranscribeAnswer>),
+    /// A manual that was taken in, whichever way it came.
     Uploaded(UploadAnswer),
+    Announced(AnnounceAnswer),
     Manuals(ManualsAnswer),
     Manual(Box<ManualAnswer>),
     /// 204 to `DELETE`.
@@ -160,7 +163,8 @@ fn success(
     let parsed = parse(request, exchange)
         .map_err(|detail| breaches.push(ContractBreach::new(ContractRule::Body, detail)))
         .ok()?;
-    for wrong in inconsistencies(&parsed, exchange) {
+    let echoed = echo::contradictions(request, &parsed);
+    for wrong in inconsistencies(&parsed, exchange).into_iter().chain(echoed) {
         breaches.push(ContractBreach::new(ContractRule::Body, wrong));
     }
     Some(parsed)
@@ -188,7 +192,10 @@ fn parse(request: &Request, exchange: &Exchange) -> Result<Parsed, String> {
         Request::Transcribe { .. } => {
             json(exchange).map(|answer| Parsed::Transcribed(Box::new(answer)))
         }
-        Request::UploadManual { .. } => json(exchange).map(Parsed::Uploaded),
+        Request::UploadManual { .. }
+        | Request::CompleteManual { .. }
+        | Request::DownloadManual { .. } => json(exchange).map(Parsed::Uploaded),
+        Request::AnnounceManual { .. } => json(exchange).map(Parsed::Announced),
         Request::ListManuals { .. } => json(exchange).map(Parsed::Manuals),
         Request::GetManual { .. } => json(exchange).map(|row| Parsed::Manual(Box::new(row))),
         Request::DeleteManual { .. } if exchange.body.is_empty() => Ok(Parsed::Deleted),

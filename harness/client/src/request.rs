@@ -29,6 +29,20 @@ pub enum Request {
         bytes: Bytes,
         idempotency_key: Option<String>,
     },
+    /// `POST /api/manuals/upload-url`: a large manual, announced.
+    AnnounceManual {
+        filename: String,
+        content_type: String,
+        /// Bytes.
+        size: u64,
+        /// Hex SHA-256 of the file.
+        sha256: String,
+        idempotency_key: Option<String>,
+    },
+    /// `POST /api/manuals/{id}/complete`: its file was put where the announcement said.
+    CompleteManual { id: String },
+    /// `POST /api/manuals/download`: a manual from a public URL.
+    DownloadManual { url: String, filename: Option<String> },
     /// `GET /api/manuals`.
     ListManuals { limit: Option<u32>, cursor: Option<String> },
     /// `GET /api/manuals/{id}`.
@@ -117,6 +131,21 @@ struct UploadBody<'a> {
     file_data: String,
 }
 
+#[derive(Serialize)]
+struct AnnounceBody<'a> {
+    filename: &'a str,
+    content_type: &'a str,
+    size: u64,
+    sha256: &'a str,
+}
+
+#[derive(Serialize)]
+struct DownloadBody<'a> {
+    url: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    filename: Option<&'a str>,
+}
+
 impl Request {
     /// A stable name for reports and histograms, `snake_case`.
     pub fn kind(&self) -> &'static str {
@@ -127,6 +156,9 @@ impl Request {
             Self::VoiceQuery { .. } => "voice_query",
             Self::Transcribe { .. } => "transcribe",
             Self::UploadManual { .. } => "upload_manual",
+            Self::AnnounceManual { .. } => "announce_manual",
+            Self::CompleteManual { .. } => "complete_manual",
+            Self::DownloadManual { .. } => "download_manual",
             Self::ListManuals { .. } => "list_manuals",
             Self::GetManual { .. } => "get_manual",
             Self::DeleteManual { .. } => "delete_manual",
@@ -141,7 +173,11 @@ impl Request {
     /// Whether the route asks for a signature.
     pub fn changes_state(&self) -> bool {
         match self {
-            Self::UploadManual { .. } | Self::DeleteManual { .. } => true,
+            Self::UploadManual { .. }
+            | Self::AnnounceManual { .. }
+            | Self::CompleteManual { .. }
+            | Self::DownloadManual { .. }
+            | Self::DeleteManual { .. } => true,
             Self::Raw { signed, .. } => *signed,
             Self::Health
             | Self::Version
@@ -163,7 +199,10 @@ impl Request {
             Self::Query { .. }
             | Self::VoiceQuery { .. }
             | Self::Transcribe { .. }
-            | Self::UploadManual { .. } => Method::POST,
+            | Self::UploadManual { .. }
+            | Self::AnnounceManual { .. }
+            | Self::CompleteManual { .. }
+            | Self::DownloadManual { .. } => Method::POST,
             Self::DeleteManual { .. } => Method::DELETE,
             Self::Raw { method, .. } => method.clone(),
             Self::Health
@@ -184,6 +223,11 @@ impl Request {
             Self::Query { .. } | Self::VoiceQuery { .. } => ("/api/query".to_owned(), None),
             Self::Transcribe { .. } => ("/api/transcribe".to_owned(), None),
             Self::UploadManual { .. } => ("/api/manuals/upload".to_owned(), None),
+            Self::AnnounceManual { .. } => ("/api/manuals/upload-url".to_owned(), None),
+            Self::CompleteManual { id } => {
+                (format!("/api/manuals/{}/complete", percent_encode(id)), None)
+            }
+            Self::DownloadManual { .. } => ("/api/manuals/download".to_owned(), None),
             Self::ListManuals { limit, cursor } => {
                 let limit = limit.map(|limit| limit.to_string());
                 let pairs = [("limit", limit.as_deref()), ("cursor", cursor.as_deref())];
@@ -222,9 +266,16 @@ impl Request {
             Self::UploadManual { filename, content_type, bytes, .. } => {
                 json(&UploadBody { filename, content_type, file_data: STANDARD.encode(bytes) })
             }
+            Self::AnnounceManual { filename, content_type, size, sha256, .. } => {
+                json(&AnnounceBody { filename, content_type, size: *size, sha256 })
+            }
+            Self::DownloadManual { url, filename } => {
+                json(&DownloadBody { url, filename: filename.as_deref() })
+            }
             Self::Raw { body, .. } => Ok(body.clone()),
             Self::Health
             | Self::Version
+            | Self::CompleteManual { .. }
             | Self::ListManuals { .. }
             | Self::GetManual { .. }
             | Self::DeleteManual { .. }
@@ -240,10 +291,13 @@ impl Request {
             Self::Query { .. }
             | Self::VoiceQuery { .. }
             | Self::Transcribe { .. }
-            | Self::UploadManual { .. } => Some("application/json"),
+            | Self::UploadManual { .. }
+            | Self::AnnounceManual { .. }
+            | Self::DownloadManual { .. } => Some("application/json"),
             Self::Raw { content_type, .. } => content_type.as_deref(),
             Self::Health
             | Self::Version
+            | Self::CompleteManual { .. }
             | Self::ListManuals { .. }
             | Self::GetManual { .. }
             | Self::DeleteManual { .. }
@@ -263,7 +317,9 @@ impl Encoded {
             return Err(EncodeError::RelativePath { path });
         }
         let body = request.body()?;
-        let idempotency_key = if let Request::UploadManual { idempotency_key, .. } = request {
+        let idempotency_key = if let Request::UploadManual { idempotency_key, .. }
+        | Request::AnnounceManual { idempotency_key, .. } = request
+        {
             idempotency_key.as_deref()
         } else {
             None

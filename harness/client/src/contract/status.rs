@@ -59,7 +59,10 @@ fn undocumented(request: &Request, status: u16) -> ContractBreach {
 
 fn success_of(request: &Request) -> &'static [u16] {
     match request {
-        Request::UploadManual { .. } => &[201],
+        Request::UploadManual { .. }
+        | Request::AnnounceManual { .. }
+        | Request::CompleteManual { .. }
+        | Request::DownloadManual { .. } => &[201],
         Request::DeleteManual { .. } => &[204],
         Request::Raw { method, .. } if *method == Method::OPTIONS => &[204],
         Request::Raw { .. } => &[200, 201, 204],
@@ -84,6 +87,10 @@ fn failures_of(request: &Request) -> &'static [&'static [u16]] {
         Request::Query { .. } => &[LAYERS, BODY],
         Request::VoiceQuery { .. } | Request::Transcribe { .. } => &[LAYERS, BODY, &[422]],
         Request::UploadManual { .. } => &[LAYERS, BODY, &[409, 422]],
+        // Nothing is read before the file is there.
+        Request::AnnounceManual { .. } => &[LAYERS, BODY, &[409]],
+        Request::CompleteManual { .. } => &[LAYERS, BODY, &[404, 409, 422]],
+        Request::DownloadManual { .. } => &[LAYERS, BODY, &[422]],
         Request::ListManuals { .. }
         | Request::Usage { .. }
         | Request::Quota

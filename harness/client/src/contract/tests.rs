@@ -119,6 +119,96 @@ fn recordings_are_answered_as_documented() {
     assert_eq!(rules(&heard, &answer(200, &other)), [ContractRule::Body]);
 }
 
+/// An upload of `# a`, the same by the two other ways, and what is answered.
+fn taken_in() -> (Request, Request, Request, Value) {
+    let upload = Request::UploadManual {
+        filename: "a.md".to_owned(),
+        content_type: "text/markdown".to_owned(),
+        bytes: Bytes::from_static(b"# a"),
+        idempotency_key: None,
+    };
+    let complete = Request::CompleteManual { id: "m".to_owned() };
+    let url = "https://a.example/a.md".to_owned();
+    let download = Request::DownloadManual { url, filename: None };
+    let sha256 = "b2e77fbb5f564e2145071c75ac6a7d56478cf3ef696e5100f53378a7bb185750";
+    let body = json!({
+        "manual_id": "m", "name": "a.md", "size": 3, "sha256": sha256, "status": "processing",
+        "ingestion_job_id": "j",
+    });
+    (upload, complete, download, body)
+}
+
+#[test]
+fn manuals_are_taken_in_three_ways() {
+    let (upload, complete, download, body) = taken_in();
+    for request in [&upload, &complete, &download] {
+        let parsed = check(request, &answer(201, &body));
+        assert!(matches!(parsed, Ok(Parsed::Uploaded(_))), "{parsed:?}");
+        assert_eq!(rules(request, &answer(200, &body)), [ContractRule::Status]);
+        assert!(rules(request, &error(422, "manual_unreadable", None)).is_empty());
+        assert!(rules(request, &error(415, "content_type_mismatch", None)).is_empty());
+    }
+    let pending = error(409, "upload_incomplete", None);
+    assert!(rules(&complete, &pending).is_empty());
+    assert_eq!(rules(&download, &pending), [ContractRule::Status]);
+    let absent = error(404, "not_found", None);
+    assert!(rules(&complete, &absent).is_empty());
+    for request in [&upload, &download] {
+        assert_eq!(rules(request, &absent), [ContractRule::Status]);
+    }
+}
+
+#[test]
+fn an_announcement_is_answered_with_a_url() {
+    let announce = Request::AnnounceManual {
+        filename: "a.pdf".to_owned(),
+        content_type: "application/pdf".to_owned(),
+        size: 5_000_000,
+        sha256: "ab".repeat(32),
+        idempotency_key: None,
+    };
+    let mut body = json!({
+        "manual_id": "m", "upload_url": "https://b.example/m?s", "expires_at": "2026-01-01T00:00:00Z",
+        "headers": { "content-length": "5000000" },
+    });
+    let parsed = check(&announce, &answer(201, &body));
+    let Ok(Parsed::Announced(announced)) = parsed else { panic!("{parsed:?}") };
+    assert_eq!(announced.headers["content-length"], "5000000");
+    assert!(rules(&announce, &error(409, "idempotency_key_reused", None)).is_empty());
+    // No file is read yet, and there is nothing that could be missing.
+    for status in [404, 422] {
+        assert_eq!(rules(&announce, &error(status, "c", None)), [ContractRule::Status]);
+    }
+    body["upload_url"] = json!("m?s");
+    assert_eq!(rules(&announce, &answer(201, &body)), [ContractRule::Body]);
+    body.as_object_mut().unwrap().remove("expires_at");
+    assert_eq!(rules(&announce, &answer(201, &body)), [ContractRule::Body]);
+}
+
+#[test]
+fn an_answer_about_something_else_is_a_breach() {
+    let (upload, complete, _, body) = taken_in();
+    let with = |field: &str, value: Value| {
+        let mut body = body.clone();
+        body[field] = value;
+        answer(201, &body)
+    };
+    assert_eq!(rules(&upload, &with("size", json!(4))), [ContractRule::Body]);
+    assert_eq!(rules(&upload, &with("sha256", json!("00"))), [ContractRule::Body]);
+    assert_eq!(rules(&upload, &with("status", json!("ready"))), [ContractRule::Body]);
+    assert_eq!(rules(&complete, &with("manual_id", json!("n"))), [ContractRule::Body]);
+    let job = Request::IngestionJob { id: "j".to_owned() };
+    let told = |id: &str| answer(200, &json!({ "job_id": id, "status": "running" }));
+    assert!(rules(&job, &told("j")).is_empty());
+    assert_eq!(rules(&job, &told("k")), [ContractRule::Body]);
+    let get = Request::GetManual { id: "m".to_owned() };
+    let row = json!({
+        "id": "n", "name": "n", "upload_date": "d", "size": 1, "pages": 1, "status": "ready",
+        "download_url": "https://b.example/n",
+    });
+    assert_eq!(rules(&get, &answer(200, &row)), [ContractRule::Body]);
+}
+
 #[test]
 fn documented_refusals_hold() {
     for exchange in [

@@ -21,6 +21,41 @@ fn bodies_are_those_of_the_contract() {
 }
 
 #[test]
+fn a_large_manual_is_announced_and_completed() {
+    let announced = Encoded::new(&Request::AnnounceManual {
+        filename: "a.pdf".to_owned(),
+        content_type: "application/pdf".to_owned(),
+        size: 5_000_000,
+        sha256: "ab".repeat(32),
+        idempotency_key: Some("k-1".to_owned()),
+    })
+    .unwrap();
+    let wanted = format!(
+        r#"{{"filename":"a.pdf","content_type":"application/pdf","size":5000000,"sha256":"{}"}}"#,
+        "ab".repeat(32)
+    );
+    assert_eq!(announced.body().as_ref(), wanted.as_bytes());
+    assert_eq!((announced.path(), announced.signed), ("/api/manuals/upload-url", true));
+    assert_eq!(announced.idempotency_key.unwrap(), "k-1");
+    let completed = Encoded::new(&Request::CompleteManual { id: "a/b".to_owned() }).unwrap();
+    assert_eq!((completed.path(), completed.signed), ("/api/manuals/a%2Fb/complete", true));
+    assert_eq!((completed.method, completed.content_type), (Method::POST, None));
+    assert!(completed.body.is_empty());
+}
+
+#[test]
+fn a_manual_is_asked_for_by_its_url() {
+    let encoded = |filename: Option<&str>| {
+        let (url, filename) = ("https://a.example/m.pdf".to_owned(), filename.map(str::to_owned));
+        Encoded::new(&Request::DownloadManual { url, filename }).unwrap()
+    };
+    let plain = encoded(None);
+    assert_eq!(plain.body().as_ref(), br#"{"url":"https://a.example/m.pdf"}"#);
+    assert_eq!((plain.path(), plain.signed), ("/api/manuals/download", true));
+    assert!(encoded(Some("b.pdf")).body().ends_with(br#","filename":"b.pdf"}"#));
+}
+
+#[test]
 fn recordings_are_sent_in_the_fields_of_their_routes() {
     let bytes = Bytes::from_static(b"fLaC");
     let content_type = "audio/flac".to_owned();

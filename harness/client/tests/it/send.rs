@@ -34,8 +34,9 @@ fn documented(status: u16) -> ResponseTemplate {
 async fn an_upload_is_signed_and_repeated_with_the_next_second() {
     let server = MockServer::start().await;
     let sent = serde_json::json!({ "filename": "a.md", "content_type": "text/markdown", "file_data": "IyBh" });
+    let sha256 = "b2e77fbb5f564e2145071c75ac6a7d56478cf3ef696e5100f53378a7bb185750";
     let answer = serde_json::json!({
-        "manual_id": "m", "name": "a.md", "size": 3, "sha256": "s", "status": "processing", "ingestion_job_id": "j",
+        "manual_id": "m", "name": "a.md", "size": 3, "sha256": sha256, "status": "processing", "ingestion_job_id": "j",
     });
     Mock::given(method("POST"))
         .and(path("/api/manuals/upload"))
