@@ -12,6 +12,7 @@ mod objects;
 mod presigned;
 mod received;
 pub(crate) mod store;
+mod unread;
 
 use std::io;
 use std::path::PathBuf;

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use crate::credentials::Keys;
 use crate::s3::presigned;
+use crate::s3::unread::Shared;
 use crate::server::{Body, Handler};
 use crate::signature::parse_date;
 use crate::stats::Stats;
@@ -66,14 +67,22 @@ impl Handler for S3Front {
 impl Inner {
     async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         let (mut parts, body) = request.into_parts();
+        let body = Shared::new(body);
         let admitted = self
             .check_header(&parts)
             .and_then(|()| presigned::admit(&mut parts, &self.keys, &self.region, &self.clock));
         if let Err(error) = admitted {
+            body.drain().await;
             return spelled(error);
         }
-        match self.service.call(Request::from_parts(parts, body.into())).await {
-            Ok(response) => response,
+        let request = Request::from_parts(parts, Body::http_body(body.clone()));
+        match self.service.call(request).await {
+            Ok(response) => {
+                if response.status().is_client_error() {
+                    body.drain().await;
+                }
+                response
+            }
             Err(error) => {
                 let error: s3s::StdError = error.into();
                 tracing::error!(error, "the protocol crate failed");

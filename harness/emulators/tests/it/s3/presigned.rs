@@ -67,6 +67,28 @@ async fn a_url_of_the_test_clocks_past_is_good_by_the_test_clock() {
     assert_eq!(stage.http.get(get.uri()).send().await.unwrap().status(), 403);
 }
 
+#[tokio::test]
+async fn whoever_puts_a_large_file_where_it_may_not_go_is_told_why() {
+    let stage = Stage::start().await;
+    let file = vec![b'a'; 6 * 1024 * 1024];
+    let put = bound(&stage, &file).await;
+    let forged = put.uri().replace("X-Amz-Expires=900", "X-Amz-Expires=901");
+    let quarter = 16 * 60 * 1000;
+    for (url, clock, why) in
+        [(forged.as_str(), 0, "SignatureDoesNotMatch"), (put.uri(), quarter, "Request has expired")]
+    {
+        stage.move_clock(clock).await;
+        let mut upload = stage.http.put(url).body(file.clone());
+        for (name, value) in put.headers().filter(|(name, _)| *name != "content-length") {
+            upload = upload.header(name, value);
+        }
+        let refused = upload.send().await.unwrap();
+        assert_eq!(refused.status(), 403);
+        let told = refused.text().await.unwrap();
+        assert!(told.contains(why), "{told}");
+    }
+}
+
 /// A URL as the backend gives it: type, length and SHA-256 of the body are signed.
 async fn bound(stage: &Stage, body: &[u8]) -> PresignedRequest {
     let put = stage.s3().put_object().bucket(stage.bucket()).key("bound");
