@@ -183,3 +183,46 @@ fn function_of(path: &str) -> &'static str {
         _ => "health",
     }
 }
+
+fn rules(template: &Value) -> &Vec<Value> {
+    template["Resources"]["WebAcl"]["Properties"]["Rules"].as_array().unwrap()
+}
+
+/// The firewall asks for a token by the beginning of a path; the document says which calls take one.
+#[test]
+fn the_firewall_asks_for_a_token_where_the_document_does() {
+    let template = template();
+    let rule = rules(&template).iter().find(|rule| rule["Name"] == "no-token").unwrap();
+    let path = &rule["Statement"]["AndStatement"]["Statements"][0]["RegexMatchStatement"];
+    assert_eq!(path["RegexString"], "^(/[a-z]+)?/api/");
+    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/openapi.json");
+    let document: Value = serde_json::from_slice(&std::fs::read(document).unwrap()).unwrap();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            let security = operation["security"].as_array();
+            let token = security.is_some_and(|ways| ways.iter().any(|way| !way["token"].is_null()));
+            let asked = path.starts_with("/api/") && method != "options";
+            assert_eq!(token, asked, "{method} {path}");
+        }
+    }
+}
+
+/// Whoever is refused by the firewall reads an error of the same form as Manuel's own, but for the id.
+#[test]
+fn the_firewall_answers_in_the_form_of_our_errors() {
+    let template = template();
+    let acl = &template["Resources"]["WebAcl"]["Properties"];
+    let bodies = acl["CustomResponseBodies"].as_object().unwrap();
+    for (name, body) in bodies {
+        let body: Value = serde_json::from_str(body["Content"].as_str().unwrap()).unwrap();
+        assert_eq!(text(&body["code"]).replace('_', "-"), *name);
+        assert!(body["error"].as_str().unwrap().ends_with('.') && body["retryable"].is_boolean());
+    }
+    let source = std::fs::read_to_string(folder().join("template.yaml")).unwrap();
+    for name in bodies.keys() {
+        assert!(
+            source.contains(&format!("CustomResponseBodyKey: {name}")),
+            "{name} is used nowhere"
+        );
+    }
+}

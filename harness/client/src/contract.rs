@@ -2,7 +2,9 @@
 //!
 //! It looks at one answer at a time and knows no expectations: whether this user should have got it is the caller's.
 
+mod deep_health;
 mod echo;
+mod edge;
 mod error_body;
 mod headers;
 mod leak;
@@ -12,9 +14,9 @@ use serde::de::DeserializeOwned;
 use thiserror::Error;
 
 use crate::answers::{
-    AnnounceAnswer, ErrorAnswer, HealthAnswer, IngestionJobAnswer, IngestionStatusAnswer,
-    ManualAnswer, ManualsAnswer, QueryAnswer, QuotaAnswer, TranscribeAnswer, UploadAnswer,
-    UsageAnswer, VersionAnswer,
+    AnnounceAnswer, DeepHealthAnswer, ErrorAnswer, HealthAnswer, IngestionJobAnswer,
+    IngestionStatusAnswer, ManualAnswer, ManualsAnswer, QueryAnswer, QuotaAnswer, TranscribeAnswer,
+    UploadAnswer, UsageAnswer, VersionAnswer,
 };
 use crate::exchange::Exchange;
 use crate::request::Request;
@@ -23,6 +25,8 @@ use crate::request::Request;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Parsed {
     Health(HealthAnswer),
+    /// With 503 too, where no request can be served.
+    DeepHealth(DeepHealthAnswer),
     Version(VersionAnswer),
     Query(Box<QueryAnswer>),
     Transcribed(Box<TranscribeAnswer>),
@@ -79,6 +83,8 @@ impl ContractRule {
     }
 }
 
+pub use edge::{EDGE_CODE, is_from_edge};
+
 /// One broken promise.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ContractBreach {
@@ -107,6 +113,8 @@ pub struct ShortWord {
 pub struct Contract {
     /// In lower case.
     forbidden: Vec<String>,
+    /// Whether something in front answers some requests itself.
+    behind_edge: bool,
 }
 
 /// Checks an answer without a stage's own forbidden words.
@@ -129,7 +137,13 @@ impl Contract {
             }
             words.push(word.to_lowercase());
         }
-        Ok(Self { forbidden: words })
+        Ok(Self { forbidden: words, behind_edge: false })
+    }
+
+    /// The same for a service behind a firewall and a gateway, which answer some requests themselves.
+    #[must_use]
+    pub fn behind_edge(self, behind_edge: bool) -> Self {
+        Self { behind_edge, ..self }
     }
 
     /// Checks one answer. The list of an `Err` is never empty.
@@ -139,9 +153,21 @@ impl Contract {
         exchange: &Exchange,
     ) -> Result<Parsed, Vec<ContractBreach>> {
         let mut breaches = Vec::new();
+        if self.behind_edge && is_from_edge(exchange) {
+            leak::check_headers(exchange, &self.forbidden, &mut breaches);
+            leak::check_body(exchange, &self.forbidden, &mut breaches);
+            let answer = edge::check(exchange, &mut breaches);
+            return match answer {
+                Some(answer) if breaches.is_empty() => Ok(Parsed::Error(answer)),
+                _ => Err(breaches),
+            };
+        }
         headers::check(exchange, &mut breaches);
         leak::check_headers(exchange, &self.forbidden, &mut breaches);
-        let parsed = if exchange.is_success() {
+        let parsed = if deep_health::is_picture(request, exchange) {
+            leak::check_body(exchange, &self.forbidden, &mut breaches);
+            deep_health::check(exchange, &mut breaches)
+        } else if exchange.is_success() {
             success(request, exchange, &mut breaches)
         } else {
             leak::check_body(exchange, &self.forbidden, &mut breaches);
@@ -185,6 +211,7 @@ fn failure(
 fn parse(request: &Request, exchange: &Exchange) -> Result<Parsed, String> {
     match request {
         Request::Health => json(exchange).map(Parsed::Health),
+        Request::DeepHealth => json(exchange).map(Parsed::DeepHealth),
         Request::Version => json(exchange).map(Parsed::Version),
         Request::Query { .. } | Request::VoiceQuery { .. } => {
             json(exchange).map(|answer| Parsed::Query(Box::new(answer)))

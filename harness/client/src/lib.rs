@@ -18,6 +18,7 @@ pub mod client;
 pub mod connection;
 pub mod contract;
 pub mod exchange;
+pub mod percent;
 pub mod prepare;
 pub mod request;
 pub mod secret;

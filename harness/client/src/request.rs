@@ -9,11 +9,15 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
+use crate::percent;
+
 /// One request of the API.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Request {
     /// `GET /health`.
     Health,
+    /// `GET /health/deep`.
+    DeepHealth,
     /// `GET /version`.
     Version,
     /// `POST /api/query`, typed.
@@ -151,6 +155,7 @@ impl Request {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Health => "health",
+            Self::DeepHealth => "deep_health",
             Self::Version => "version",
             Self::Query { .. } => "query",
             Self::VoiceQuery { .. } => "voice_query",
@@ -180,6 +185,7 @@ impl Request {
             | Self::DeleteManual { .. } => true,
             Self::Raw { signed, .. } => *signed,
             Self::Health
+            | Self::DeepHealth
             | Self::Version
             | Self::Query { .. }
             | Self::VoiceQuery { .. }
@@ -206,6 +212,7 @@ impl Request {
             Self::DeleteManual { .. } => Method::DELETE,
             Self::Raw { method, .. } => method.clone(),
             Self::Health
+            | Self::DeepHealth
             | Self::Version
             | Self::ListManuals { .. }
             | Self::GetManual { .. }
@@ -219,13 +226,14 @@ impl Request {
     fn path_and_query(&self) -> (String, Option<String>) {
         match self {
             Self::Health => ("/health".to_owned(), None),
+            Self::DeepHealth => ("/health/deep".to_owned(), None),
             Self::Version => ("/version".to_owned(), None),
             Self::Query { .. } | Self::VoiceQuery { .. } => ("/api/query".to_owned(), None),
             Self::Transcribe { .. } => ("/api/transcribe".to_owned(), None),
             Self::UploadManual { .. } => ("/api/manuals/upload".to_owned(), None),
             Self::AnnounceManual { .. } => ("/api/manuals/upload-url".to_owned(), None),
             Self::CompleteManual { id } => {
-                (format!("/api/manuals/{}/complete", percent_encode(id)), None)
+                (format!("/api/manuals/{}/complete", percent::encoded(id.as_bytes())), None)
             }
             Self::DownloadManual { .. } => ("/api/manuals/download".to_owned(), None),
             Self::ListManuals { limit, cursor } => {
@@ -234,7 +242,7 @@ impl Request {
                 ("/api/manuals".to_owned(), query(&pairs))
             }
             Self::GetManual { id } | Self::DeleteManual { id } => {
-                (format!("/api/manuals/{}", percent_encode(id)), None)
+                (format!("/api/manuals/{}", percent::encoded(id.as_bytes())), None)
             }
             Self::Usage { days } => {
                 let days = days.map(|days| days.to_string());
@@ -243,7 +251,7 @@ impl Request {
             Self::Quota => ("/api/user/quota".to_owned(), None),
             Self::IngestionStatus => ("/api/ingestion/status".to_owned(), None),
             Self::IngestionJob { id } => {
-                (format!("/api/ingestion/job/{}", percent_encode(id)), None)
+                (format!("/api/ingestion/job/{}", percent::encoded(id.as_bytes())), None)
             }
             Self::Raw { path_and_query, .. } => match path_and_query.split_once('?') {
                 Some((path, query)) => (path.to_owned(), Some(query.to_owned())),
@@ -274,6 +282,7 @@ impl Request {
             }
             Self::Raw { body, .. } => Ok(body.clone()),
             Self::Health
+            | Self::DeepHealth
             | Self::Version
             | Self::CompleteManual { .. }
             | Self::ListManuals { .. }
@@ -296,6 +305,7 @@ impl Request {
             | Self::DownloadManual { .. } => Some("application/json"),
             Self::Raw { content_type, .. } => content_type.as_deref(),
             Self::Health
+            | Self::DeepHealth
             | Self::Version
             | Self::CompleteManual { .. }
             | Self::ListManuals { .. }
@@ -369,23 +379,11 @@ fn header(name: &'static str, value: Option<&str>) -> Result<Option<HeaderValue>
 fn query(pairs: &[(&str, Option<&str>)]) -> Option<String> {
     let given: Vec<String> = pairs
         .iter()
-        .filter_map(|(name, value)| value.map(|value| format!("{name}={}", percent_encode(value))))
+        .filter_map(|(name, value)| {
+            value.map(|value| format!("{name}={}", percent::encoded(value.as_bytes())))
+        })
         .collect();
     (!given.is_empty()).then(|| given.join("&"))
-}
-
-/// RFC 3986: all but the unreserved characters, so that an id stays one segment and a value one value.
-fn percent_encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push('%');
-            encoded.push_str(&hex::encode_upper([byte]));
-        }
-    }
-    encoded
 }
 
 #[cfg(test)]

@@ -13,8 +13,8 @@
 mod call;
 mod cast;
 mod check;
+mod deal;
 mod error;
-mod internet;
 mod keys;
 mod seen;
 mod send;
@@ -35,15 +35,18 @@ use verdict::domain::attack::Payload;
 use verdict::domain::attack::Place;
 use verdict::domain::attack::place::FilenameCall;
 use verdict::domain::stage::Capability;
+use verdict::domain::stage::Limits;
 use verdict::domain::stage::SecretRef;
 use verdict::domain::stage::StageDescription;
 
+use crate::adapters::internet;
+use crate::adapters::internet::Connection;
 use crate::adapters::stores::Stores;
 
 pub use cast::Cast;
 pub use check::Broken;
+pub use deal::deal;
 pub use error::AttackError;
-pub use internet::Connection;
 pub use seen::Answered;
 pub use seen::Change;
 pub use seen::Got;
@@ -51,7 +54,6 @@ pub use seen::Role;
 pub use seen::Seen;
 
 use check::Facts;
-use internet::Internet;
 use keys::Keys;
 
 /// Bound of one play: its longest calls take as long as the backend's own deadline, and there are a few of them.
@@ -63,7 +65,21 @@ pub enum Front {
     /// Nothing that refuses anything by itself.
     Open,
     /// A firewall: what an attack's `edge` says must hold, too.
-    Firewall,
+    Firewall {
+        /// Whether it has AWS's managed groups; an edge of ours does not imitate them.
+        managed: bool,
+    },
+}
+
+impl Front {
+    /// What stands before `stage`.
+    pub fn of(stage: &StageDescription) -> Self {
+        if stage.capabilities.has(Capability::Edge) {
+            Self::Firewall { managed: stage.admin.edge_url.is_none() }
+        } else {
+            Self::Open
+        }
+    }
 }
 
 /// A stage on which attacks are played.
@@ -74,7 +90,8 @@ pub struct Arena {
     stores: Stores,
     signer: Signer,
     contract: Contract,
-    internet: Option<Internet>,
+    /// Where the stage tells what was dialled, if it does.
+    internet: Option<String>,
     /// A connection by address does not say who caused it: attacks that may cause one take turns.
     downloads: Mutex<()>,
     keys: OnceCell<Keys>,
@@ -102,11 +119,14 @@ impl Arena {
         let words = words.into_iter().filter(|word| word.chars().count() >= Contract::LEAST_WORD);
         let contract = Contract::new(words).map_err(|source| AttackError::Contract { source })?;
         let pinned = stage.capabilities.has(Capability::PinnedEgress);
-        let internet = stage.admin.emulators_url.as_deref().filter(|_| pinned);
-        let internet = internet.map(Internet::of).transpose();
-        let internet = internet.map_err(|source| AttackError::Internet { source })?;
+        let internet = stage.admin.emulators_url.clone().filter(|_| pinned);
         let (stage, downloads, keys) = (stage.clone(), Mutex::default(), OnceCell::new());
         Ok(Self { stage, front, stores, signer, contract, internet, downloads, keys })
+    }
+
+    /// What the stage enforces.
+    pub fn limits(&self) -> &Limits {
+        &self.stage.limits
     }
 
     /// What this stage lacks for `attack`, if anything: a suite skips it by name.
@@ -144,7 +164,11 @@ impl Arena {
         let (attacker_after, victim_after) = self.holdings(cast).await?;
         let dialled = self.dialled().await?;
         let new = dialled.into_iter().skip(dialled_before.len());
-        let own = |one: &Connection| one.is_of(&shot.nonce) || (alone && one.name.is_none());
+        // A connection to an address is nobody's by name. One to a public address may be of somebody else on the stage; to
+        // any other there is none but what an attack brings about.
+        let own = |one: &Connection| {
+            one.is_of(&shot.nonce) || (alone && one.name.is_none() && one.elsewhere)
+        };
         let seen = Seen {
             answers,
             attacker: Change::between(&attacker, &attacker_after),
@@ -181,8 +205,9 @@ impl Arena {
 
     async fn dialled(&self) -> Result<Vec<Connection>, AttackError> {
         match &self.internet {
-            Some(internet) => {
-                internet.dialled().await.map_err(|source| AttackError::Internet { source })
+            Some(admin) => {
+                let dialled = internet::connections(admin).await;
+                dialled.map_err(|source| AttackError::Internet { source })
             }
             None => Ok(Vec::new()),
         }

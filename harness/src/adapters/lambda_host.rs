@@ -11,14 +11,14 @@ mod failure;
 mod figures;
 mod function;
 mod functions;
-mod gateway;
-mod payload;
+pub(in crate::adapters) mod gateway;
+pub(in crate::adapters) mod payload;
 mod pool;
 mod process;
 mod pump;
 mod runtime_api;
 mod sandbox;
-mod tasks;
+pub(in crate::adapters) mod tasks;
 #[cfg(test)]
 mod tests;
 

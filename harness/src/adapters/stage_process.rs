@@ -26,6 +26,7 @@ pub use protocol::PROTOCOL;
 pub use protocol::Refusal;
 pub use protocol::StageLine;
 pub use request::BackendChoice;
+pub use request::EdgeChoice;
 pub use request::StageRequest;
 pub use request::WantedUser;
 

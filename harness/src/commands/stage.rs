@@ -2,6 +2,8 @@
 //! in a process of its own (`process`).
 
 mod backend_start;
+mod edge_args;
+mod edge_start;
 mod functions_start;
 mod launch;
 mod launch_error;
@@ -25,6 +27,7 @@ use crate::commands::error::CommandError;
 use crate::config::fixtures;
 use crate::config::fixtures::FixtureError;
 
+pub use edge_args::EdgeArgs;
 pub use process::process;
 pub use runtime_args::RuntimeArgs;
 pub(in crate::commands) use up::pair;

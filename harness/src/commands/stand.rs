@@ -16,6 +16,7 @@ use verdict::domain::stage::StageDescription;
 use crate::adapters::interrupts::Interrupts;
 use crate::adapters::run_dir::RunDirError;
 use crate::adapters::stage_process::BackendChoice;
+use crate::adapters::stage_process::EdgeChoice;
 use crate::adapters::stage_process::StageProcess;
 use crate::adapters::stage_process::StageRequest;
 use crate::adapters::stage_process::StageState;
@@ -39,6 +40,8 @@ pub enum StageChoice {
         backend: BackendChoice,
         /// Functions behind a gateway, instead of a server.
         lambda: Option<LambdaOptions>,
+        /// The deployment's firewall and gateway in front.
+        edge: Option<EdgeChoice>,
         /// Seeded defects.
         defects: Vec<String>,
         /// Variables of the backend.
@@ -49,6 +52,14 @@ pub enum StageChoice {
 }
 
 impl StageChoice {
+    /// The edge in front of a stage of its own.
+    pub fn edge(&self) -> Option<&EdgeChoice> {
+        match self {
+            Self::Embedded { edge, .. } => edge.as_ref(),
+            Self::File(_) => None,
+        }
+    }
+
     /// What puts a stage like this up again, in a repro file.
     pub fn recipe(&self) -> StageRecipe {
         match self {
@@ -57,13 +68,14 @@ impl StageChoice {
                 stage_file: Some(absolute(file)),
                 ..StageRecipe::default()
             },
-            Self::Embedded { backend, lambda, defects, env } => StageRecipe {
+            Self::Embedded { backend, lambda, edge, defects, env } => StageRecipe {
                 name: "embedded".to_owned(),
                 backend_bin: match backend {
                     BackendChoice::Binary(path) => Some(absolute(path)),
                     BackendChoice::Build { .. } | BackendChoice::None { .. } => None,
                 },
                 lambda: *lambda,
+                edge: edge.as_ref().map(|edge| edge.parameters.clone()),
                 defects: defects.clone(),
                 env: shown(env).map(|(name, value)| (name.clone(), value.clone())).collect(),
                 stage_file: None,
@@ -84,6 +96,7 @@ impl StageChoice {
                     BackendChoice::Binary(path.into())
                 }),
             lambda: recipe.lambda,
+            edge: recipe.edge.clone().map(|parameters| EdgeChoice { parameters }),
             defects: recipe.defects.clone(),
             env: recipe.env.clone(),
         }
@@ -94,12 +107,20 @@ impl StageChoice {
         let mut words: Vec<String> = Vec::new();
         match self {
             Self::File(file) => words.push(format!("--stage '{}'", absolute(file))),
-            Self::Embedded { backend, lambda, defects, env } => {
+            Self::Embedded { backend, lambda, edge, defects, env } => {
                 if let BackendChoice::Binary(path) = backend {
                     words.push(format!("--backend-bin '{}'", absolute(path)));
                 }
                 if lambda.is_some() {
                     words.push("--runtime lambda".to_owned());
+                }
+                if let Some(edge) = edge {
+                    words.push("--edge".to_owned());
+                    words.extend(
+                        edge.parameters
+                            .iter()
+                            .map(|(name, value)| format!("--edge-parameter '{name}={value}'")),
+                    );
                 }
                 if !defects.is_empty() {
                     words.push(format!("--defects {}", defects.join(",")));
@@ -150,9 +171,11 @@ impl Stand {
                 ask_version(&mut description).await?;
                 Ok(Self { description, process: None, events: None })
             }
-            StageChoice::Embedded { backend, lambda, defects, env } => {
+            StageChoice::Embedded { backend, lambda, edge, defects, env } => {
                 request.backend = backend.clone();
                 request.lambda = *lambda;
+                // A suite may have given it parameters of its own.
+                request.edge = request.edge.or_else(|| edge.clone());
                 request.env.extend(env.clone());
                 let request = request.with_defects(defects.clone());
                 let cancelled = interrupts.first().cancelled();

@@ -94,6 +94,7 @@ fn local_only(path: &Path, stage: &StageDescription) -> Result<(), StageFileErro
         ("cognito.endpoint".to_owned(), Some(&stage.cognito.endpoint)),
         ("admin.emulators_url".to_owned(), stage.admin.emulators_url.as_ref()),
         ("admin.lambda_url".to_owned(), stage.admin.lambda_url.as_ref()),
+        ("admin.edge_url".to_owned(), stage.admin.edge_url.as_ref()),
     ];
     let endpoints =
         stage.endpoints.iter().map(|(service, url)| (format!("endpoints.{service}"), Some(url)));

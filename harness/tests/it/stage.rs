@@ -2,6 +2,7 @@
 //! the workspace's own, built on the way; no test waits for a fixed time.
 
 mod attacks;
+mod edge;
 mod guard;
 mod lambda;
 pub(crate) mod processes;
@@ -120,6 +121,8 @@ async fn a_folder_that_was_used_before_is_begun_anew() {
     assert_eq!(written.matches("\"listening\"").count(), 1, "{written}");
     up.signal(Signal::SIGINT);
     assert_eq!(up.ended().await.0.code(), Some(0));
+    // It holds this process's turn.
+    drop(up);
 
     // Nor its last words.
     std::fs::write(&log, "last words of another\n").unwrap();

@@ -67,6 +67,7 @@ fn success_of(request: &Request) -> &'static [u16] {
         Request::Raw { method, .. } if *method == Method::OPTIONS => &[204],
         Request::Raw { .. } => &[200, 201, 204],
         Request::Health
+        | Request::DeepHealth
         | Request::Version
         | Request::Query { .. }
         | Request::VoiceQuery { .. }
@@ -84,13 +85,16 @@ fn failures_of(request: &Request) -> &'static [&'static [u16]] {
     match request {
         // They pass the limits and ask no dependency.
         Request::Health | Request::Version => &[],
+        // It passes the limits, and tells of what is out in a body of its own.
+        Request::DeepHealth => &[&[403, 503, 504]],
         Request::Query { .. } => &[LAYERS, BODY],
-        Request::VoiceQuery { .. } | Request::Transcribe { .. } => &[LAYERS, BODY, &[422]],
+        Request::VoiceQuery { .. }
+        | Request::Transcribe { .. }
+        | Request::DownloadManual { .. } => &[LAYERS, BODY, &[422]],
         Request::UploadManual { .. } => &[LAYERS, BODY, &[409, 422]],
         // Nothing is read before the file is there.
         Request::AnnounceManual { .. } => &[LAYERS, BODY, &[409]],
         Request::CompleteManual { .. } => &[LAYERS, BODY, &[404, 409, 422]],
-        Request::DownloadManual { .. } => &[LAYERS, BODY, &[422]],
         Request::ListManuals { .. }
         | Request::Usage { .. }
         | Request::Quota

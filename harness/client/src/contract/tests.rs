@@ -20,7 +20,7 @@ const DOCUMENTED: &[(&str, &str)] = &[
     ("server-timing", "own;dur=1.5, dep;dur=0"),
 ];
 
-fn answer(status: u16, body: &Value) -> Exchange {
+pub(super) fn answer(status: u16, body: &Value) -> Exchange {
     let mut headers = HeaderMap::new();
     for (name, value) in DOCUMENTED {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
@@ -353,4 +353,35 @@ fn preflight_is_204() {
     };
     assert_eq!(rules(&raw(Method::OPTIONS), &answer(200, &json!({}))), [ContractRule::Status]);
     assert!(rules(&raw(Method::PUT), &error(405, "method_not_allowed", None)).is_empty());
+}
+
+#[test]
+fn the_picture_of_the_dependencies_is_one_with_200_and_503_and_names_no_resource() {
+    let picture = |status: &str, part: &str| json!({ "status": status, "checks": [{ "name": "store", "status": part, "latency_ms": 3 }] });
+    let deep = |status: u16, body: &Value| {
+        let mut exchange = answer(status, body);
+        if status == 503 {
+            exchange.headers.insert("retry-after", HeaderValue::from(5_u64));
+        }
+        exchange
+    };
+    let held = [(200, "ok", "ok"), (200, "degraded", "down"), (503, "down", "down")];
+    for (status, whole, part) in held {
+        let parsed = check(&Request::DeepHealth, &deep(status, &picture(whole, part)));
+        assert!(matches!(parsed, Ok(Parsed::DeepHealth(_))), "{parsed:?}");
+    }
+    let wrong = [(200, "down", "down"), (503, "ok", "ok"), (200, "ok", "down"), (200, "ok", "dim")];
+    for (status, whole, part) in wrong {
+        let exchange = deep(status, &picture(whole, part));
+        assert_eq!(rules(&Request::DeepHealth, &exchange), [ContractRule::Body], "{whole} {part}");
+    }
+    let silent = answer(503, &picture("down", "down"));
+    assert_eq!(rules(&Request::DeepHealth, &silent), [ContractRule::RetryAfter]);
+    let contract = Contract::new(["manuel-usage"]).unwrap();
+    let mut named = picture("ok", "ok");
+    named["checks"][0]["name"] = json!("manuel-usage");
+    let breaches = contract.check(&Request::DeepHealth, &answer(200, &named)).unwrap_err();
+    assert_eq!(breaches[0].rule, ContractRule::Leak);
+    let refused = check(&Request::DeepHealth, &error(403, "address_not_allowed", None));
+    assert!(matches!(refused, Ok(Parsed::Error(_))), "{refused:?}");
 }

@@ -162,8 +162,10 @@ pub struct Repeat {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AtEdge {
-    /// It answers itself.
+    /// A rule of ours stops it: it answers itself.
     Blocked,
+    /// A rule of one of AWS's managed groups does. These are closed: an edge that has no such groups may let it through.
+    Managed,
     /// It lets it through: the backend has to be harmless by itself.
     Passes,
 }
@@ -189,6 +191,14 @@ pub struct Attack {
     pub says: Option<String>,
     /// Whether a public host may be asked.
     pub visits: bool,
+}
+
+impl Attack {
+    /// Whether a call may be charged, where everything is as it should be.
+    pub fn may_be_charged(&self) -> bool {
+        let success = |answer: &Allowed| matches!(answer, Allowed::Success(_));
+        self.place.may_be_charged() && self.answers.as_slice().iter().any(success)
+    }
 }
 
 /// What is put there.

@@ -52,6 +52,9 @@ pub struct StageDescription {
     /// What the backend runs as.
     #[serde(default, skip_serializing_if = "Runtime::is_server")]
     pub runtime: Runtime,
+    /// Origins whose pages may read answers (`CORS_ORIGINS`); empty where no page may, or none is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub web_origins: Vec<String>,
     /// What a suite may rely on.
     pub capabilities: Capabilities,
     /// What a suite must keep to.
@@ -183,6 +186,10 @@ pub struct Admin {
     /// Base URL of the Lambda host's admin API (`GET /lambda`, `POST /lambda/evict`); none where the backend is a server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lambda_url: Option<String>,
+    /// Base URL of the edge's admin API (`GET /edge`: its rules, how true each is to AWS, and what they blocked); none
+    /// where no edge stands in front.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edge_url: Option<String>,
     /// The `TEST_CLOCK_FILE` of the stage: a signed offset in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_file: Option<String>,
@@ -233,6 +240,11 @@ pub enum Capability {
     /// What the backend dials elsewhere ends at a listener of the stage, which `admin.emulators_url` tells of
     /// (`/internet`): nothing that it is led to is ever reached.
     PinnedEgress,
+    /// Nobody is let in from 127.224.0.0/11, and everybody from the rest of 127.0.0.0/8 (`IP_ALLOWLIST`).
+    Allowlist,
+    /// The deployment's firewall and gateway stand in front of the backend: `base_url` is theirs, and on an embedded stage
+    /// `admin.edge_url` tells of them.
+    Edge,
 }
 
 /// What the stage enforces on its clients; a plan that does not fit is refused, never trimmed.

@@ -97,6 +97,11 @@ impl Arena {
 }
 
 impl Cast {
+    /// Both of them call from its address.
+    pub fn client(&self) -> &ManuelClient {
+        &self.client
+    }
+
     /// What tells of the victim, beside the secret.
     pub(super) fn names_of_victim(&self) -> [(&'static str, &str); 4] {
         [

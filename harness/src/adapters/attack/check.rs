@@ -184,8 +184,9 @@ fn answer(facts: &Facts<'_>, answered: &Answered, broken: &mut Vec<Broken>) {
 
 /// What a firewall has to say about it; none where the backend's own answer counts.
 fn at_the_edge(facts: &Facts<'_>, answered: &Answered) -> Option<Result<(), Broken>> {
+    let Front::Firewall { managed } = facts.front else { return None };
     // What an HTTP server in front makes of bytes that are no HTTP is not the firewall's business.
-    if facts.front == Front::Open || facts.attack.place.is_on_the_socket() {
+    if facts.attack.place.is_on_the_socket() && facts.attack.edge == AtEdge::Passes {
         return None;
     }
     let exchange = answered.exchange();
@@ -193,8 +194,9 @@ fn at_the_edge(facts: &Facts<'_>, answered: &Answered) -> Option<Result<(), Brok
     let (call, seen) = (answered.call.clone(), answered.got.to_string());
     let refused = exchange.is_none_or(|exchange| (400..500).contains(&exchange.status));
     match (facts.attack.edge, by_backend) {
-        (AtEdge::Blocked, false) if refused => Some(Ok(())),
-        (AtEdge::Blocked, _) => Some(Err(Broken::NotBlocked { call, seen })),
+        (AtEdge::Blocked | AtEdge::Managed, false) if refused => Some(Ok(())),
+        (AtEdge::Managed, true) if !managed => None,
+        (AtEdge::Blocked | AtEdge::Managed, _) => Some(Err(Broken::NotBlocked { call, seen })),
         (AtEdge::Passes, false) => Some(Err(Broken::Blocked { call, seen })),
         (AtEdge::Passes, true) => None,
     }

@@ -10,6 +10,7 @@ use manuel_client::connection::ConnectionError;
 use manuel_client::contract::ShortWord;
 use thiserror::Error;
 
+use crate::adapters::internet::InternetError;
 use crate::adapters::provision::ProvisionError;
 use crate::adapters::stores::StoresError;
 
@@ -45,7 +46,7 @@ pub enum AttackError {
     Internet {
         /// Why.
         #[source]
-        source: reqwest::Error,
+        source: InternetError,
     },
     /// No attacker, or no victim.
     #[error("cannot make the users of an attack")]

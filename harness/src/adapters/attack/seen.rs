@@ -7,7 +7,7 @@ use std::fmt;
 use manuel_client::Exchange;
 use manuel_client::Request;
 
-use super::internet::Connection;
+use crate::adapters::internet::Connection;
 use crate::adapters::stores::Holdings;
 
 /// How much of a body is shown.

@@ -8,6 +8,7 @@ use http::HeaderValue;
 use http::Method;
 use manuel_client::AfterWrite;
 use manuel_client::Request;
+use manuel_client::percent;
 use rand::Rng as _;
 use serde_json::json;
 use verdict::domain::attack::Attack;
@@ -97,9 +98,9 @@ pub(super) async fn send(shot: &Shot<'_>) -> Result<Vec<Answered>, AttackError> 
             bytes: Bytes::from(shot.payload.clone()),
             filename: None,
         },
-        Place::Id(id_call) => with_id(*id_call, &percent_encode(&shot.payload)),
+        Place::Id(id_call) => with_id(*id_call, &percent::encoded(&shot.payload)),
         Place::Parameter { path, name } => {
-            let value = percent_encode(&shot.payload);
+            let value = percent::encoded(&shot.payload);
             bare(Method::GET, format!("{path}?{name}={value}"), false)
         }
         Place::Filename(on) => with_filename(shot, *on)?,
@@ -228,18 +229,4 @@ pub(super) fn refuse_if_held_back(attack: &Attack, seen: &Seen) -> Result<(), At
         Some(code) => Err(AttackError::HeldBack { attack: attack.name.clone(), code }),
         None => Ok(()),
     }
-}
-
-/// RFC 3986: all but the unreserved characters.
-fn percent_encode(bytes: &[u8]) -> String {
-    let mut encoded = String::with_capacity(bytes.len());
-    for byte in bytes {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(byte) {
-            encoded.push(char::from(*byte));
-        } else {
-            encoded.push('%');
-            encoded.push_str(&hex::encode_upper([*byte]));
-        }
-    }
-    encoded
 }

@@ -2,8 +2,7 @@
 //! format 1.0, HTTP APIs 2.0; what a client sees of a failure differs with them.
 
 mod answer;
-mod event;
-mod throttle;
+pub(in crate::adapters) mod event;
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,7 +16,6 @@ use axum::extract::Request;
 use axum::extract::State;
 use axum::response::IntoResponse as _;
 use axum::response::Response;
-use http::HeaderMap;
 use http::HeaderValue;
 use http::StatusCode;
 use http::header;
@@ -38,13 +36,14 @@ use super::payload;
 use super::payload::Unread;
 use super::tasks::Tasks;
 use crate::adapters::embedded_stage::clock::unix_ms;
-use throttle::Bucket;
+use crate::adapters::framing;
+use crate::adapters::token_bucket::Bucket;
 
 /// API Gateway takes so much (quotas of REST and HTTP APIs, "Payload size": 10 MB).
-const PAYLOAD_MAX: usize = 10_485_760;
+pub(in crate::adapters) const PAYLOAD_MAX: usize = 10_485_760;
 /// API Gateway waits so long for a function (quotas of REST APIs, "Integration timeout": 29 s; an HTTP API waits 30 s,
 /// and is held to the same here, for Manuel promises to be done by then).
-pub(super) const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(29);
+pub(in crate::adapters) const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(29);
 
 /// How the gateway behaves.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -155,7 +154,7 @@ impl Gateway {
             return Err(Refusal::Throttled);
         }
         let (head, body) = request.into_parts();
-        if is_ambiguous(&head.headers) {
+        if framing::is_ambiguous(&head.headers) {
             return Err(Refusal::Broken);
         }
         let body = payload::read(body, PAYLOAD_MAX).await.map_err(|unread| match unread {
@@ -190,15 +189,6 @@ impl Gateway {
         }
         Ok(answer)
     }
-}
-
-/// A coding other than `chunked`, or more than one host: what two readers of the same bytes can take for two requests. What
-/// AWS says to it is not documented; no front of it hands it on.
-fn is_ambiguous(headers: &HeaderMap) -> bool {
-    let codings = headers.get_all(header::TRANSFER_ENCODING).iter();
-    let codings: Vec<&[u8]> = codings.map(HeaderValue::as_bytes).collect();
-    let chunked = matches!(codings[..], [only] if only.eq_ignore_ascii_case(b"chunked"));
-    !(codings.is_empty() || chunked) || headers.get_all(header::HOST).iter().count() > 1
 }
 
 /// The gateway's own words.

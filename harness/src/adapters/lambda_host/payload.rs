@@ -12,7 +12,7 @@ const DRAINED_MAX: usize = 64 << 20;
 
 /// Why there is no payload.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Unread {
+pub(in crate::adapters) enum Unread {
     /// More than the limit.
     TooLarge,
     /// The sender went away.
@@ -20,7 +20,7 @@ pub(super) enum Unread {
 }
 
 /// The body, if it has at most `limit` bytes. One that has more is read on, up to 64 MiB, and dropped.
-pub(super) async fn read(body: Body, limit: usize) -> Result<Bytes, Unread> {
+pub(in crate::adapters) async fn read(body: Body, limit: usize) -> Result<Bytes, Unread> {
     let mut stream = body.into_data_stream();
     let (mut kept, mut seen) = (BytesMut::new(), 0_usize);
     while let Some(chunk) = stream.next().await {

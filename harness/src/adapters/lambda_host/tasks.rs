@@ -10,12 +10,12 @@ use tokio::time::timeout;
 
 /// A shared set of tasks.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Tasks {
+pub(in crate::adapters) struct Tasks {
     set: Arc<Mutex<JoinSet<()>>>,
 }
 
 impl Tasks {
-    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+    pub(in crate::adapters) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let mut set = self.set.lock().unwrap_or_else(PoisonError::into_inner);
         // What has ended is forgotten here, or the set would grow with every sandbox.
         while set.try_join_next().is_some() {}
@@ -23,7 +23,7 @@ impl Tasks {
     }
 
     /// Waits until all have ended, at most `within`; what has not is aborted.
-    pub(super) async fn finish(&self, within: Duration) {
+    pub(in crate::adapters) async fn finish(&self, within: Duration) {
         let mut set = {
             let mut set = self.set.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::take(&mut *set)

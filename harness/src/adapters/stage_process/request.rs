@@ -36,6 +36,9 @@ pub struct StageRequest {
     /// The backend's functions behind a gateway; a server where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lambda: Option<LambdaOptions>,
+    /// The deployment's firewall and gateway in front; none where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edge: Option<EdgeChoice>,
     /// Seeded defects to switch on by name; needs a backend that was built with them.
     pub defects: Vec<String>,
     /// Users to create, with the manuals that are uploaded and indexed for them.
@@ -50,6 +53,14 @@ pub struct StageRequest {
     pub model_latency: ModelLatency,
     /// Variables of the backend that differ from what the stage would set, by name.
     pub env: BTreeMap<String, String>,
+}
+
+/// An edge in front of the backend.
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EdgeChoice {
+    /// Values for parameters of the deployment's template, by name; their defaults where absent.
+    pub parameters: BTreeMap<String, String>,
 }
 
 /// Which backend stands on the stage.
@@ -76,17 +87,41 @@ const FEATURES_DAILY_QUOTA: u64 = 8;
 const FEATURES_MONTHLY_QUOTA: u64 = 12;
 /// Everything in 127.0.0.0/8 but 127.224.0.0/11, from where strangers come.
 const FEATURES_ALLOWLIST: &str = "127.0.0.0/9,127.128.0.0/10,127.192.0.0/11";
+/// Two, so that each is seen to get its own name back. Nobody asks them: browsers judge by the name.
+const FEATURES_ORIGINS: &str = "https://app.manuel.test,https://help.manuel.test:8443";
 
 impl StageRequest {
-    /// What the features need: nobody else on it, quotas that are met in seconds, and an allowlist. Variables that were set
-    /// before stay.
+    /// What the features need: nobody else on it, quotas that are met in seconds, an allowlist, and pages that may
+    /// read. Variables that were set before stay.
     #[must_use]
     pub fn for_features(mut self) -> Self {
         self.users = Vec::new();
         self.daily_quota = FEATURES_DAILY_QUOTA;
         self.monthly_quota = FEATURES_MONTHLY_QUOTA;
-        self.env.entry("IP_ALLOWLIST".to_owned()).or_insert_with(|| FEATURES_ALLOWLIST.to_owned());
+        let own = [("IP_ALLOWLIST", FEATURES_ALLOWLIST), ("CORS_ORIGINS", FEATURES_ORIGINS)];
+        for (name, value) in own {
+            self.env.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+        }
+        if let Some(edge) = &mut self.edge {
+            // Scenarios meet Manuel's own limit, all at once; the deployment's are above it and met by nobody.
+            let limits = [("ApiRateLimit", "1000"), ("ApiBurstLimit", "2000")];
+            for (name, value) in limits {
+                edge.parameters.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+            }
+        }
         self
+    }
+
+    /// Whether strangers come from where the features let them come from.
+    pub fn has_features_allowlist(&self) -> bool {
+        self.env.get("IP_ALLOWLIST").is_some_and(|list| list == FEATURES_ALLOWLIST)
+    }
+
+    /// Origins whose pages may read answers.
+    pub fn web_origins(&self) -> Vec<String> {
+        let origins = self.env.get("CORS_ORIGINS").map(String::as_str).unwrap_or_default();
+        let named = origins.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+        named.map(str::to_owned).collect()
     }
 
     /// A stage with the backend of the workspace and the four users that every stage has.
@@ -97,6 +132,7 @@ impl StageRequest {
             seed,
             backend: BackendChoice::Build { defects: false },
             lambda: None,
+            edge: None,
             defects: Vec::new(),
             users: Self::default_users(),
             daily_quota: DAILY_QUOTA,

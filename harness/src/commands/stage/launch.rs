@@ -17,10 +17,12 @@ use verdict::domain::stage::StageDescription;
 
 use super::backend_start;
 use super::backend_start::Version;
+use super::edge_start;
 use super::functions_start;
 use super::functions_start::Binaries;
 use super::launch_error::LaunchError;
 use super::manual_files;
+use crate::adapters::edge::Edge;
 use crate::adapters::embedded_stage::BackendFacts;
 use crate::adapters::embedded_stage::BackendSettings;
 use crate::adapters::embedded_stage::EmbeddedSettings;
@@ -54,6 +56,7 @@ pub(super) struct Launch<'a> {
     embedded: Option<EmbeddedStage>,
     backend: Option<Guarded>,
     functions: Option<LambdaHost>,
+    edge: Option<Edge>,
 }
 
 /// What there is to start.
@@ -72,7 +75,7 @@ struct Answering {
 
 impl<'a> Launch<'a> {
     pub(super) fn new(request: &'a StageRequest, ctx: &'a Context) -> Self {
-        Self { request, ctx, embedded: None, backend: None, functions: None }
+        Self { request, ctx, embedded: None, backend: None, functions: None, edge: None }
     }
 
     /// Where the backend's output goes.
@@ -100,6 +103,7 @@ impl<'a> Launch<'a> {
         mut note: impl FnMut(String),
     ) -> Result<StageLine, LaunchError> {
         let began = Instant::now();
+        let rules = edge_start::rules(self.request)?;
         let program = self.program().await?;
         let built = Instant::now();
         let manuals =
@@ -118,6 +122,10 @@ impl<'a> Launch<'a> {
             .await
             .map_err(|source| LaunchError::Provision { source })?;
         description.users = users.iter().map(ProvisionedUser::to_stage_user).collect();
+        if let Some(rules) = rules {
+            edge_start::findings(&rules).into_iter().for_each(&mut note);
+            self.edge = Some(edge_start::start(rules, &mut description).await?);
+        }
         let stage_file = self.write(&description)?;
         let ms = |from: Instant, to: Instant| u64::try_from((to - from).as_millis()).unwrap_or(0);
         Ok(StageLine::Ready {
@@ -128,8 +136,11 @@ impl<'a> Launch<'a> {
         })
     }
 
-    /// Stops what was started, the backend first: it must not see its AWS go.
+    /// Stops what was started, the edge first and then the backend: it must not see its AWS go.
     pub(super) async fn stop(&mut self) {
+        if let Some(edge) = self.edge.take() {
+            edge.stop().await;
+        }
         if let Some(functions) = self.functions.take() {
             functions.stop().await;
         }
@@ -323,6 +334,8 @@ impl<'a> Launch<'a> {
             limits: self.limits(),
             // Another world than the stage's own is not told of by its admin API.
             pinned_egress: !self.request.env.contains_key("TEST_EGRESS"),
+            allowlist: self.request.has_features_allowlist(),
+            web_origins: self.request.web_origins(),
         };
         self.embedded()?.describe(facts).map_err(|source| LaunchError::Embedded { source })
     }

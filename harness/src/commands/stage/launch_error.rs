@@ -8,6 +8,8 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::adapters::backend_build::BuildError;
+use crate::adapters::edge::EdgeError;
+use crate::adapters::edge::RulesError;
 use crate::adapters::embedded_stage::EmbeddedError;
 use crate::adapters::embedded_stage::StageFileWriteError;
 use crate::adapters::guard::GuardStartError;
@@ -15,6 +17,7 @@ use crate::adapters::guard::ProgramExit;
 use crate::adapters::lambda_host::LambdaError;
 use crate::adapters::provision::ProvisionError;
 use crate::adapters::stage_process::Refusal;
+use crate::config::attacks::AttacksError;
 use crate::config::fixtures::FixtureError;
 
 /// No stage.
@@ -24,6 +27,11 @@ pub(super) enum LaunchError {
     Fixtures {
         #[source]
         source: FixtureError,
+    },
+    #[error("the rules of the edge cannot be held against the attack corpus")]
+    Corpus {
+        #[source]
+        source: AttacksError,
     },
     #[error("there is no backend")]
     Build {
@@ -87,6 +95,20 @@ pub(super) enum LaunchError {
     LambdaDefects,
     #[error("functions are not started by hand: each invocation starts its own")]
     LambdaByHand,
+    #[error("the edge has no rules")]
+    Rules {
+        #[source]
+        source: RulesError,
+    },
+    #[error("the edge does not stand")]
+    Edge {
+        #[source]
+        source: EdgeError,
+    },
+    #[error("a firewall stands before a REST API only, and the gateway is an HTTP API")]
+    EdgeBeforeHttpApi,
+    #[error("the backend's address {base_url} is none that an edge can stand before")]
+    EdgeBefore { base_url: String },
     #[error("cannot provision the stage's users")]
     Provision {
         #[source]
@@ -122,7 +144,12 @@ impl LaunchError {
                  --backend-bin target/defects/debug"
             }
             Self::LambdaByHand => "leave --no-backend out, or --runtime lambda",
+            Self::EdgeBeforeHttpApi => "leave --gateway v2 out, or --edge",
+            Self::Rules { source } if source.is_about_a_choice() => {
+                "--edge-parameter NAME=VALUE takes a parameter of backend/deploy/template.yaml"
+            }
             Self::Fixtures { .. }
+            | Self::Corpus { .. }
             | Self::Build { .. }
             | Self::Embedded { .. }
             | Self::NotStarted
@@ -130,6 +157,9 @@ impl LaunchError {
             | Self::Log { .. }
             | Self::Start { .. }
             | Self::NobodyStarted { .. }
+            | Self::Rules { .. }
+            | Self::Edge { .. }
+            | Self::EdgeBefore { .. }
             | Self::Provision { .. }
             | Self::Describe { .. } => return None,
         };
@@ -141,10 +171,16 @@ impl LaunchError {
             Self::BindAddress { .. }
             | Self::LambdaDefects
             | Self::LambdaByHand
+            | Self::EdgeBeforeHttpApi
             | Self::Provision { source: ProvisionError::UnknownManual { .. } } => Refusal::Usage,
+            Self::Rules { source } if source.is_about_a_choice() => Refusal::Usage,
             Self::Fixtures { .. }
+            | Self::Corpus { .. }
             | Self::Build { .. }
             | Self::NoBinary { .. }
+            | Self::Rules { .. }
+            | Self::Edge { .. }
+            | Self::EdgeBefore { .. }
             | Self::Embedded { .. }
             | Self::PortTaken { .. }
             | Self::NotStarted

@@ -53,6 +53,13 @@ pub(super) fn lines(
             format!("  curl -sS -X POST {admin}/lambda/evict"),
         ]);
     }
+    if let Some(admin) = &stage.admin.edge_url {
+        lines.extend([
+            String::new(),
+            "look at the rules in front, and at what they blocked:".to_owned(),
+            format!("  curl -sS {admin}/edge"),
+        ]);
+    }
     lines.extend([String::new(), "look into the stores:".to_owned()]);
     lines.extend(stores(stage));
     lines.extend([String::new(), "access tokens:".to_owned()]);

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use verdict::domain::lambda::LambdaOptions;
 
+use super::EdgeArgs;
 use super::RuntimeArgs;
 use super::paste;
 use super::start_failure;
@@ -39,6 +40,8 @@ pub(super) struct UpArgs {
     defects: Vec<String>,
     #[command(flatten)]
     runtime: RuntimeArgs,
+    #[command(flatten)]
+    edge: EdgeArgs,
     #[command(flatten)]
     by_hand: ByHand,
     /// Print the description and the tokens as one line of JSON, and nothing else.
@@ -135,6 +138,7 @@ fn request(args: &UpArgs, ctx: &Context) -> Result<StageRequest, CommandError> {
     let run_dir = run_dir(args.run_dir.as_deref(), &ctx.root)?;
     let mut request = StageRequest::new(ctx.root.clone(), run_dir, args.seed);
     request.lambda = lambda;
+    request.edge = args.edge.choice();
     if let Some(binary) = &args.backend_bin {
         request.backend = BackendChoice::Binary(absolute(binary)?);
     }

@@ -113,8 +113,10 @@ fn the_committed_corpus_has_every_family_in_size() {
         let of = corpus.iter().filter(|attack| attack.family == family).count();
         assert!(of >= 15, "{of} of {family}");
     }
-    let blocked = corpus.iter().filter(|attack| attack.edge == AtEdge::Blocked).count();
-    assert!(blocked >= 30, "{blocked} that a firewall stops");
+    let at_edge = |edge| corpus.iter().filter(|attack| attack.edge == edge).count();
+    let (blocked, managed) = (at_edge(AtEdge::Blocked), at_edge(AtEdge::Managed));
+    assert!(blocked >= 40, "{blocked} that rules of ours stop");
+    assert!(managed >= 10, "{managed} that AWS's groups stop");
 }
 
 /// A code that the service does not have could never be answered.

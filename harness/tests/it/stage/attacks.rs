@@ -7,6 +7,7 @@ use harness::adapters::attack::Broken;
 use harness::adapters::attack::Cast;
 use harness::adapters::attack::Front;
 use harness::adapters::attack::Outcome;
+use harness::adapters::attack::deal;
 use std::path::Path;
 use std::path::PathBuf;
 use verdict::domain::attack::Attack;
@@ -14,10 +15,7 @@ use verdict::domain::attack::Family;
 
 use super::processes::Harness;
 use super::processes::backend_with_defects;
-use super::processes::functions;
 
-/// Attacks that one cast plays: with all that belongs to them they stay below the stage's rate limit and daily quota.
-const PER_CAST: usize = 24;
 /// Casts that play at once.
 const AT_ONCE: usize = 8;
 
@@ -31,11 +29,11 @@ fn corpus() -> Vec<Attack> {
 
 async fn arena(run_dir: &Path) -> Arena {
     let stage = harness::config::stage_file::read(&run_dir.join("stage.json")).unwrap();
-    Arena::open(&stage, Front::Open).await.unwrap()
+    Arena::open(&stage, Front::of(&stage)).await.unwrap()
 }
 
 /// One after the other; gives those that did harm, or could not be played.
-async fn play(arena: &Arena, cast: &Cast, attacks: &[Attack]) -> Vec<String> {
+async fn play(arena: &Arena, cast: &Cast, attacks: &[&Attack]) -> Vec<String> {
     let mut found = Vec::new();
     for attack in attacks {
         let name = format!("{} {}", attack.family, attack.name);
@@ -54,17 +52,13 @@ async fn the_corpus_is_harmless(more: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let mut args = vec!["--json"];
     args.extend(more);
-    let mut up = if more.is_empty() {
-        Harness::up_with_backend(folder.path(), &args).await
-    } else {
-        Harness::up(folder.path(), &args)
-    };
+    let mut up = Harness::up_with_backend(folder.path(), &args).await;
     up.json().await;
     let (corpus, arena) = (corpus(), arena(folder.path()).await);
     for attack in &corpus {
         assert_eq!(arena.lacks(attack), None, "{}", attack.name);
     }
-    let parts: Vec<&[Attack]> = corpus.chunks(PER_CAST).collect();
+    let parts = deal(&corpus, arena.limits());
     let names: Vec<String> = (0..parts.len()).map(|part| format!("part-{part:02}")).collect();
     let casts = arena.cast(&names).await.unwrap();
     let playing = casts.iter().zip(&parts).map(|(cast, part)| play(&arena, cast, part));
@@ -73,25 +67,11 @@ async fn the_corpus_is_harmless(more: &[&str]) {
     assert!(found.is_empty(), "{} of {}:\n{}", found.len(), corpus.len(), found.join("\n"));
 }
 
+/// Where the deployment's firewall and gateway stand in front, which stop what the corpus says that they stop. Without them,
+/// and of functions, the features play it (features/attacks.feature).
 #[tokio::test]
-async fn the_whole_corpus_is_harmless() {
-    the_corpus_is_harmless(&[]).await;
-}
-
-/// As it is deployed: a gateway in front, a process for each call.
-#[tokio::test]
-async fn the_whole_corpus_is_harmless_to_functions() {
-    let functions = functions().await;
-    let functions = functions.to_str().unwrap();
-    the_corpus_is_harmless(&[
-        "--runtime",
-        "lambda",
-        "--sandboxes",
-        "24",
-        "--backend-bin",
-        functions,
-    ])
-    .await;
+async fn the_whole_corpus_is_harmless_behind_the_edge() {
+    the_corpus_is_harmless(&["--edge"]).await;
 }
 
 /// The first attack of this name.
@@ -123,8 +103,8 @@ async fn seeded_defects_are_caught() {
     let said = told.to_string();
     assert!(matches!(told, Broken::Contract { .. }) && said.contains("an arn"), "{said}");
     // What the backend stored where it must not was taken away again, and everything else is as it was.
-    let legitimate: Vec<Attack> =
-        corpus.into_iter().filter(|attack| attack.family == Family::Legitimate).take(5).collect();
+    let legitimate: Vec<&Attack> =
+        corpus.iter().filter(|attack| attack.family == Family::Legitimate).take(5).collect();
     let found = play(&arena, cast, &legitimate).await;
     assert!(found.iter().all(|found| !found.contains("victim")), "{found:?}");
 }

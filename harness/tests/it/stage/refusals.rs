@@ -97,3 +97,20 @@ async fn a_stage_file_that_cannot_be_used_is_a_usage_error() {
         assert!(unwrapped.contains(said), "{stderr}");
     }
 }
+
+#[tokio::test]
+async fn an_edge_takes_only_what_changes_it() {
+    for (more, said) in [
+        (&["--edge", "--edge-parameter", "WafRateLimit=5"][..], "it takes at least 100"),
+        (
+            &["--edge", "--edge-parameter", "DailyQuota=5"],
+            "does not look at the parameter `DailyQuota`",
+        ),
+        (&["--edge", "--edge-parameter", "WafRate=5"], "it has no parameter `WafRate`"),
+        (&["--edge", "--runtime", "lambda", "--gateway", "v2"], "the gateway is an HTTP API"),
+    ] {
+        let (code, stderr) = refused("exec sleep 1000", more).await;
+        assert_eq!(code, Some(2), "{stderr}");
+        assert!(stderr.contains(said), "{stderr}");
+    }
+}

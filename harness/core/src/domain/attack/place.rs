@@ -160,6 +160,29 @@ impl Place {
         matches!(self, Self::Path { .. } | Self::Raw { .. })
     }
 
+    /// Whether a call that is charged may be made.
+    pub fn may_be_charged(&self) -> bool {
+        match self {
+            Self::Id(_)
+            | Self::Parameter { .. }
+            | Self::Filename(_)
+            | Self::LargeManual { .. }
+            | Self::DownloadUrl
+            | Self::Token
+            | Self::Signature
+            | Self::Timestamp
+            | Self::Manual { ask: None, .. } => false,
+            Self::Header { on, .. } => *on == Carrier::Question,
+            Self::Question
+            | Self::Voice { .. }
+            | Self::Transcription { .. }
+            | Self::Path { .. }
+            | Self::Manual { ask: Some(_), .. }
+            | Self::Body { .. }
+            | Self::Raw { .. } => true,
+        }
+    }
+
     /// Whether a question is asked, so that an answer can say something.
     pub(super) fn asks(&self) -> bool {
         matches!(self, Self::Question | Self::Voice { .. } | Self::Manual { ask: Some(_), .. })

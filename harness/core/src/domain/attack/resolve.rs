@@ -69,7 +69,7 @@ fn one(family: super::Family, raw: RawAttack) -> Result<Attack, Vec<Found>> {
         if refused {
             found.push(("answers", "a legitimate request is answered: 2xx only".to_owned()));
         }
-        if raw.edge == AtEdge::Blocked {
+        if raw.edge != AtEdge::Passes {
             found.push(("edge", "a legitimate request passes".to_owned()));
         }
     }

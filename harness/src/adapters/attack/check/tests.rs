@@ -14,8 +14,8 @@ use verdict::domain::attack::Template;
 use verdict::domain::attack::place::IdCall;
 use verdict::domain::non_empty::NonEmpty;
 
-use super::super::internet::Connection;
 use super::*;
+use crate::adapters::internet::Connection;
 
 const SECRET: &str = "QX7K-LMPW-93TD";
 const ID: &str = "3f0e8c1a-5d52-4b0e-9a57-0c6f1f0f7f11";
@@ -330,12 +330,22 @@ fn a_firewall_stops_what_it_has_to_and_nothing_else() {
     let mut blocked = exchange(403, &json!({ "message": "Forbidden" }));
     blocked.headers.remove("x-manuel-version");
     let blocked = seen(vec![answered("POST /api/query", blocked)]);
-    let behind = |attack: &Attack, seen: &Seen| judge_behind(Front::Firewall, attack, seen);
+    let behind = |attack: &Attack, seen: &Seen| {
+        judge_behind(Front::Firewall { managed: true }, attack, seen)
+    };
     assert!(matches!(behind(&attack, &blocked), Err(Broken::Blocked { .. })));
     assert_eq!(behind(&attack, &asked("fine")), Ok(()));
     attack.edge = AtEdge::Blocked;
     assert_eq!(behind(&attack, &blocked), Ok(()));
     assert!(matches!(behind(&attack, &asked("fine")), Err(Broken::NotBlocked { .. })));
+    attack.edge = AtEdge::Managed;
+    assert!(matches!(behind(&attack, &asked("fine")), Err(Broken::NotBlocked { .. })));
+    let ours = |seen: &Seen| judge_behind(Front::Firewall { managed: false }, &attack, seen);
+    assert_eq!(
+        (ours(&asked("fine")), ours(&blocked)),
+        (Ok(()), Ok(())),
+        "an edge without its groups"
+    );
     assert_eq!(
         judge(&attack, &asked("fine")),
         Ok(()),

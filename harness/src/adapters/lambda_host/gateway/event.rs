@@ -22,7 +22,7 @@ const DOMAIN: &str = "manuellocal.execute-api.eu-west-1.amazonaws.com";
 /// A REST API always has a named stage; Manuel's clients call it by a domain name that maps it away.
 const STAGE: &str = "local";
 /// What concerns one connection and is not passed on (RFC 9110, section 7.6.1).
-const HOP_BY_HOP: &[&str] = &[
+pub(in crate::adapters) const HOP_BY_HOP: &[&str] = &[
     "connection",
     "expect",
     "keep-alive",

@@ -77,6 +77,8 @@ async fn what_the_function_takes_is_deleted_and_the_rest_stays() {
         log: None,
         limits: limits(),
         pinned_egress: false,
+        allowlist: false,
+        web_origins: Vec::new(),
     };
     let admin = stage.describe(facts).unwrap().admin.emulators_url.unwrap();
     let seen = poll::until(Pace::quick(Duration::from_secs(10)), Value::Null, async || {

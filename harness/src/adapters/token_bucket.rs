@@ -1,4 +1,4 @@
-//! The token bucket of a stage (API Gateway developer guide, "Throttle requests to your REST APIs").
+//! The token bucket of an API (API Gateway developer guide, "Throttle requests to your REST APIs").
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -10,9 +10,9 @@ use verdict::domain::lambda::Throttle;
 /// Parts of a token.
 const PARTS: u64 = 1_000_000;
 
-/// The bucket of one stage.
+/// A bucket.
 #[derive(Debug)]
-pub(super) struct Bucket {
+pub(in crate::adapters) struct Bucket {
     throttle: Throttle,
     began: Instant,
     level: Mutex<Level>,
@@ -26,13 +26,13 @@ struct Level {
 
 impl Bucket {
     /// A full one.
-    pub(super) fn new(throttle: Throttle) -> Self {
+    pub(in crate::adapters) fn new(throttle: Throttle) -> Self {
         let level = Level { parts: u64::from(throttle.burst) * PARTS, at: Duration::ZERO };
         Self { throttle, began: Instant::now(), level: Mutex::new(level) }
     }
 
     /// Takes a token, if there is one.
-    pub(super) fn take(&self) -> bool {
+    pub(in crate::adapters) fn take(&self) -> bool {
         let now = self.began.elapsed();
         let mut level = self.level.lock().unwrap_or_else(PoisonError::into_inner);
         taken(self.throttle, &mut level, now)
