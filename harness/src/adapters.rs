@@ -1,13 +1,18 @@
 //! Where the harness meets the world: one file per vendor or mechanism. An adapter never names another command, the
 //! configuration or the report; `commands` wires them together.
 
+pub mod api_document;
 pub mod attack;
 pub mod backend_build;
 pub mod backend_log;
+pub mod edge;
+pub mod edge_report;
 pub mod embedded_stage;
 pub mod emulator_stats;
 pub mod features_worker;
+pub mod framing;
 pub mod guard;
+pub mod internet;
 pub mod interrupts;
 pub mod lambda_figures;
 pub mod lambda_host;
@@ -21,4 +26,5 @@ pub mod run_dir;
 pub mod stage_process;
 pub mod stores;
 pub mod system_clock;
+mod token_bucket;
 pub mod worker_process;

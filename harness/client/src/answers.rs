@@ -16,6 +16,43 @@ pub struct HealthAnswer {
     pub stage: String,
 }
 
+/// `GET /health/deep`, with 200 and with 503.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+pub struct DeepHealthAnswer {
+    pub status: Health,
+    pub checks: Vec<DependencyCheck>,
+    /// Hooks for tests that are in use; none on a deployed stage.
+    pub test_hooks: Option<TestHooks>,
+}
+
+/// How the whole is.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    Ok,
+    Degraded,
+    Down,
+}
+
+/// One dependency.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+pub struct DependencyCheck {
+    /// What it is for, no name of a resource.
+    pub name: String,
+    /// `ok` or `down`.
+    pub status: String,
+    pub latency_ms: u64,
+}
+
+/// What a test may have changed about a backend.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+pub struct TestHooks {
+    /// How far its clock is ahead, in ms.
+    pub clock_offset_ms: Option<i64>,
+    /// Whether its outgoing connections end at a listener of the test's.
+    pub egress_pinned: bool,
+}
+
 /// `GET /version`.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 pub struct VersionAnswer {

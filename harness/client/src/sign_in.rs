@@ -81,6 +81,13 @@ struct InitiateAuth<'a> {
     auth_parameters: BTreeMap<&'static str, &'a str>,
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct RevokeToken<'a> {
+    client_id: &'a str,
+    token: &'a str,
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct InitiateAuthReply {
@@ -157,18 +164,37 @@ impl SignIn {
         })
     }
 
+    /// `RevokeToken`: the session is renewed no more. Tokens that it gave out are good until they expire.
+    pub async fn sign_out(&self, session: &Session) -> Result<(), SignInError> {
+        let token = session.refresh_token.expose();
+        let call = RevokeToken { client_id: &self.client_id, token };
+        self.call("RevokeToken", &call).await.map(drop)
+    }
+
     async fn initiate(
         &self,
         auth_flow: &'static str,
         auth_parameters: BTreeMap<&'static str, &str>,
     ) -> Result<AuthenticationResult, SignInError> {
         let call = InitiateAuth { auth_flow, client_id: &self.client_id, auth_parameters };
-        let body = serde_json::to_vec(&call).map_err(|source| SignInError::Reply { source })?;
+        let reply = self.call("InitiateAuth", &call).await?;
+        let reply: InitiateAuthReply =
+            serde_json::from_slice(&reply).map_err(|source| SignInError::Reply { source })?;
+        match (reply.authentication_result, reply.challenge_name) {
+            (Some(result), _) => Ok(result),
+            (None, Some(name)) => Err(SignInError::Challenge { name }),
+            (None, None) => Err(SignInError::Missing { field: "AuthenticationResult" }),
+        }
+    }
+
+    /// Calls one operation; the body of its 200.
+    async fn call(&self, operation: &str, call: &impl Serialize) -> Result<Vec<u8>, SignInError> {
+        let body = serde_json::to_vec(call).map_err(|source| SignInError::Reply { source })?;
         let mut response = self
             .http
             .post(self.endpoint.clone())
             .header("content-type", "application/x-amz-json-1.1")
-            .header("x-amz-target", "AWSCognitoIdentityProviderService.InitiateAuth")
+            .header("x-amz-target", format!("AWSCognitoIdentityProviderService.{operation}"))
             .body(body)
             .send()
             .await
@@ -178,13 +204,7 @@ impl SignIn {
         if status != 200 {
             return Err(refusal(status, &reply));
         }
-        let reply: InitiateAuthReply =
-            serde_json::from_slice(&reply).map_err(|source| SignInError::Reply { source })?;
-        match (reply.authentication_result, reply.challenge_name) {
-            (Some(result), _) => Ok(result),
-            (None, Some(name)) => Err(SignInError::Challenge { name }),
-            (None, None) => Err(SignInError::Missing { field: "AuthenticationResult" }),
-        }
+        Ok(reply)
     }
 }
 

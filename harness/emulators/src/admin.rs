@@ -1,7 +1,8 @@
 //! The admin interface, on a port of its own that no AWS client knows: outages, statistics, messages.
 //!
 //! `PUT /outages` begins one, `PUT /outages/{id}` renews it, `DELETE /outages/{id}` ends it,
-//! `GET /outages` lists them, `GET /stats` reports every emulator and the process.
+//! `GET /outages` lists them, `GET /stats` reports every emulator and the process. A page beside a service is out as an
+//! operation of its file's name: `{"service": "cognito-idp", "operation": "jwks.json", …}`.
 //!
 //! `GET /queues` lists every queue: `logical_id`, `name`, `url`, `sent` and `deleted` since the start, and the `messages` that
 //! it holds, oldest first: `message_id`, `body`, `attributes`, `sent_ms`, `receives`, `in_flight`. Looking receives nothing.

@@ -71,7 +71,10 @@ impl Handler for Front {
         let timed = inner.stats.begin(&inner.shared.clock);
         let (parts, body) = request.into_parts();
         let response = if let Some(page) = inner.page(&parts) {
-            wire::page(StatusCode::OK, "application/json", page.await)
+            match inner.out(&parts) {
+                Some(refused) => refused,
+                None => wire::page(StatusCode::OK, "application/json", page.await),
+            }
         } else {
             inner.stats.look_at(&parts.headers);
             inner.answer(parts, body).await
@@ -84,6 +87,13 @@ impl Handler for Front {
 impl Inner {
     fn page(&self, parts: &Parts) -> Option<BoxFuture<'static, String>> {
         self.page.as_ref().filter(|_| parts.method == Method::GET)?(parts.uri.path())
+    }
+
+    /// A page is out as an operation of its file's name, `jwks.json`; nobody asks for it in a user's name.
+    fn out(&self, parts: &Parts) -> Option<Response<Body>> {
+        let file = parts.uri.path().rsplit('/').next().unwrap_or_default();
+        let outage = self.shared.outages.matching(self.service.name(), file, None)?;
+        Some(wire::error(self.model.spelling(), outage.status, &outage.error, &outage.message))
     }
 
     async fn answer(&self, parts: Parts, body: Incoming) -> Response<Body> {

@@ -95,6 +95,10 @@ pub struct BackendFacts {
     pub limits: Limits,
     /// Its outgoing connections end at the stage: `TEST_EGRESS` is the stage's own.
     pub pinned_egress: bool,
+    /// Its allowlist leaves out 127.224.0.0/11 and nothing else of this machine.
+    pub allowlist: bool,
+    /// Origins whose pages may read answers.
+    pub web_origins: Vec<String>,
 }
 
 /// There is no embedded AWS.
@@ -169,7 +173,7 @@ impl EmbeddedStage {
 
     /// What suites are told. Users are added by whoever provisions them.
     pub fn describe(&self, backend: BackendFacts) -> Result<StageDescription, EmbeddedError> {
-        let pinned = backend.pinned_egress;
+        let (pinned, listed) = (backend.pinned_egress, backend.allowlist);
         let mut capabilities = [
             Capability::Clock,
             Capability::StoresReadable,
@@ -186,6 +190,9 @@ impl EmbeddedStage {
         }
         if pinned {
             capabilities.insert(Capability::PinnedEgress);
+        }
+        if listed {
+            capabilities.insert(Capability::Allowlist);
         }
         let names = self.emulators.resources();
         let endpoints = self.emulators.endpoints();
@@ -211,11 +218,13 @@ impl EmbeddedStage {
             admin: Admin {
                 emulators_url: Some(self.emulators.admin_url().to_owned()),
                 lambda_url: backend.lambda_url,
+                edge_url: None,
                 clock_file: Some(self.clock_file.display().to_string()),
                 backend_log: backend.log.map(|log| log.display().to_string()),
             },
             processes: Some(Processes { stage_pid: std::process::id(), backend_pid: backend.pid }),
             runtime,
+            web_origins: backend.web_origins,
             capabilities: Capabilities(capabilities),
             limits: backend.limits,
         })

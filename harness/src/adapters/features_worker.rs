@@ -1,15 +1,22 @@
 //! The features worker: a process of its own, for the runner of scenarios catches unwinding and owns statics. It is told
 //! everything on stdin (one JSON line; the end of stdin means stop), and says what became of each attempt on stdout.
 
+pub mod calls;
 pub mod catalogue;
 pub mod evidence;
+pub mod files;
+pub mod forged;
 pub mod generated;
+pub mod links;
+pub mod manners;
 pub mod outcome;
 pub mod params;
 pub mod person;
 pub mod recording;
 pub mod run;
 pub mod seen;
+pub mod shelf;
+pub mod tokens;
 pub mod world;
 
 #[expect(clippy::unused_async, reason = "a step is awaited, whether it waits for anything or not")]
@@ -35,6 +42,7 @@ use manuel_client::contract::Contract;
 use serde::Deserialize;
 use serde::Serialize;
 use thiserror::Error;
+use verdict::domain::attack::Attack;
 use verdict::domain::evidence::Lost;
 use verdict::domain::features::FEATURES_EVIDENCE_SCHEMA;
 use verdict::domain::features::FeaturesDone;
@@ -45,6 +53,7 @@ use verdict::domain::question::QuestionSet;
 use verdict::domain::stage::Capability;
 use verdict::domain::stage::StageDescription;
 
+use crate::adapters::api_document::ApiDocument;
 use crate::adapters::lifeline::Lifeline;
 use crate::adapters::lifeline::LifelineError;
 use crate::adapters::provision;
@@ -133,6 +142,8 @@ pub struct Material {
     pub questions: QuestionSet,
     /// Fixture recordings by file.
     pub recordings: BTreeMap<String, Recording>,
+    /// The attack corpus.
+    pub attacks: Vec<Attack>,
 }
 
 /// Runs one plan to its end, or to the end of stdin; `read` reads the files below the project root.
@@ -262,11 +273,14 @@ async fn equip(job: &FeaturesJob, material: Material) -> Result<Run, FeaturesWor
         &resources.data_source_id,
     ];
     let contract = Contract::new(words).map_err(|source| prepare("the contract", source))?;
+    let contract = contract.behind_edge(stage.capabilities.has(Capability::Edge));
+    let document =
+        ApiDocument::read(&job.root).map_err(|source| prepare("the API document", source))?;
     Ok(Run::new(
         (job.plan.clone(), stage.clone(), job.root.clone()),
         (accounts, signer),
-        (stores, contract),
-        (material.manuals, material.questions, material.recordings),
+        (stores, contract, document),
+        material,
     ))
 }
 

@@ -108,8 +108,12 @@ pub fn user_tag(sub: &str) -> String {
     digest
 }
 
-/// Begins `outage` for the user with this `sub`.
-pub async fn begin(admin: Option<&str>, outage: &Outage, sub: &str) -> Result<Held, OutageError> {
+/// Begins `outage` for the user with this `sub`; for everybody, and for what nobody asked for, where there is none.
+pub async fn begin(
+    admin: Option<&str>,
+    outage: &Outage,
+    sub: Option<&str>,
+) -> Result<Held, OutageError> {
     let admin = admin.ok_or(OutageError::NoAdmin)?.trim_end_matches('/');
     let http = reqwest::Client::builder()
         .no_proxy()
@@ -118,7 +122,8 @@ pub async fn begin(admin: Option<&str>, outage: &Outage, sub: &str) -> Result<He
         .map_err(OutageError::Send)?;
     let mut body = json!({
         "service": outage.service,
-        "user": user_tag(sub),
+        // Null is everybody.
+        "user": sub.map(user_tag),
         "error": outage.error,
         "status": outage.status,
         "message": outage.message,

@@ -18,6 +18,7 @@ use crate::cli::output::note;
 use crate::commands::Context;
 use crate::commands::Exit;
 use crate::commands::error::CommandError;
+use crate::commands::stage::EdgeArgs;
 use crate::commands::stage::RuntimeArgs;
 use crate::commands::stand::StageChoice;
 use job::FeaturesRun;
@@ -63,6 +64,8 @@ pub struct Args {
     variables: Vec<(String, String)>,
     #[command(flatten)]
     runtime: RuntimeArgs,
+    #[command(flatten)]
+    edge: EdgeArgs,
     /// The commit that must answer; another is Inconclusive (`TargetChanged`).
     #[arg(long, value_name = "SHA")]
     expect_commit: Option<String>,
@@ -87,11 +90,18 @@ pub async fn run(args: Args, ctx: &Context) -> Result<Exit, CommandError> {
     let usual =
         LambdaOptions { sandboxes: SANDBOXES, queue_ms: QUEUE_MS, ..LambdaOptions::default() };
     let lambda = args.runtime.lambda(usual)?;
+    let edge = args.edge.choice();
     let stage = match args.stage {
         Some(_) if lambda.is_some() => {
             return Err(CommandError::usage(
                 "the stage that stands has its runtime already".to_owned(),
                 "leave --runtime out".to_owned(),
+            ));
+        }
+        Some(_) if edge.is_some() => {
+            return Err(CommandError::usage(
+                "the stage that stands has an edge in front, or none".to_owned(),
+                "leave --edge out".to_owned(),
             ));
         }
         Some(file) => StageChoice::File(file),
@@ -100,6 +110,7 @@ pub async fn run(args: Args, ctx: &Context) -> Result<Exit, CommandError> {
                 .backend_bin
                 .map_or(BackendChoice::Build { defects: false }, BackendChoice::Binary),
             lambda,
+            edge,
             defects: args.defects,
             env: args.variables.into_iter().collect(),
         },

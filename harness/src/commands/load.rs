@@ -81,6 +81,7 @@ pub async fn run(args: Args, ctx: &Context) -> Result<Exit, CommandError> {
                 .backend_bin
                 .map_or(BackendChoice::Build { defects: false }, BackendChoice::Binary),
             lambda,
+            edge: None,
             defects: args.defects,
             env: args.variables.into_iter().collect(),
         },

@@ -86,9 +86,9 @@ fn stage(recorded: &StageRecipe, args: &Args) -> StageChoice {
     let stage = args.stage.clone().map_or_else(recorded, StageChoice::File);
     match (stage, args.backend_bin.clone()) {
         // Another binary is a mended one: the recorded defects are not asked of it.
-        (StageChoice::Embedded { env, lambda, .. }, Some(binary)) => {
+        (StageChoice::Embedded { env, lambda, edge, .. }, Some(binary)) => {
             let (backend, defects) = (BackendChoice::Binary(binary), Vec::new());
-            StageChoice::Embedded { backend, lambda, defects, env }
+            StageChoice::Embedded { backend, lambda, edge, defects, env }
         }
         (stage, _) => stage,
     }

@@ -58,6 +58,9 @@ pub struct StageRecipe {
     /// Functions behind a gateway, where the backend was not a server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lambda: Option<LambdaOptions>,
+    /// Values for the template's parameters, where the deployment's firewall and gateway stood in front.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edge: Option<BTreeMap<String, String>>,
     /// Seeded defects to switch on.
     #[serde(default)]
     pub defects: Vec<String>,

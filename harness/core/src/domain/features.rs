@@ -49,6 +49,9 @@ pub struct FeaturesPlan {
     pub stage: String,
     /// Its limits.
     pub limits: Limits,
+    /// Rules of the firewall in front that are not enforced as AWS would; empty where none stands there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub edge: Vec<EdgeRule>,
     /// Arguments that put up the same stage again: what a command for a replay ends with.
     pub stage_arguments: String,
     /// Which machine ran it.
@@ -57,6 +60,30 @@ pub struct FeaturesPlan {
     pub tools: BTreeMap<String, String>,
     /// When, RFC 3339, UTC.
     pub started_at: String,
+}
+
+/// A rule of a firewall, as a stage stands in for it.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EdgeRule {
+    /// Its name in the template.
+    pub name: String,
+    /// How true to AWS it is.
+    pub enforced: Enforced,
+    /// Why not exactly.
+    pub because: String,
+}
+
+/// How true to AWS something is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Enforced {
+    /// As AWS does it.
+    Exact,
+    /// By something else that decides much alike.
+    Approximate,
+    /// Not at all.
+    No,
 }
 
 /// What a caller asked for; everything where nothing is given.

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     domain::{
         features::{
-            FEATURES_EVIDENCE_SCHEMA, FeaturesEvidence, FeaturesPlan, ScenarioOutcome,
-            ScenarioPlan, ScenarioSeen, StepBroken,
+            EdgeRule, Enforced, FEATURES_EVIDENCE_SCHEMA, FeaturesEvidence, FeaturesPlan,
+            ScenarioOutcome, ScenarioPlan, ScenarioSeen, StepBroken,
         },
         objective::ObjectiveKind,
         rule::Rule,
@@ -143,7 +143,7 @@ pub fn judge_features(
         promises,
         objectives: Vec::new(),
         skipped: plan.skipped.clone(),
-        notes: notes(&told),
+        notes: notes(plan, &told),
         requests: BTreeMap::from([("scenarios".to_owned(), counts(plan, &told))]),
     })
 }
@@ -321,11 +321,22 @@ fn promises(told: &[Told<'_>]) -> Vec<PromiseResult> {
     features.into_iter().map(result).collect()
 }
 
-fn notes(told: &[Told<'_>]) -> Vec<String> {
-    let mut notes = Vec::new();
+fn notes(plan: &FeaturesPlan, told: &[Told<'_>]) -> Vec<String> {
+    let of_edge = |rule: &EdgeRule| {
+        let how = match rule.enforced {
+            Enforced::Exact => "as AWS does it",
+            Enforced::Approximate => "approximately",
+            Enforced::No => "not enforced here",
+        };
+        format!("firewall rule `{}`: {how} ({})", rule.name, rule.because)
+    };
+    let mut notes: Vec<String> = plan.edge.iter().map(of_edge).collect();
     for told in told {
         if told.fate == Fate::Unexpected {
             notes.push(format!("{} passes: its tag @wip can go.", told.plan.id));
+        }
+        if let (Fate::Lost, Some(step)) = (told.fate, told.broken()) {
+            notes.push(format!("{} could not be run: {}: {}", told.plan.id, step.place, step.seen));
         }
         if told.fate == Fate::Passed && told.attempts.len() > 1 {
             notes.push(format!("{} could not be run at first, and passed then.", told.plan.id));

@@ -71,6 +71,23 @@ async fn a_lease_ends_by_itself_and_renewal_prolongs_it() {
 }
 
 #[tokio::test]
+async fn the_page_of_the_pools_keys_is_out_by_its_files_name() {
+    let stage = Stage::start().await;
+    let url = stage.emulators.resources().jwks_url.clone();
+    let status = async || reqwest::get(&url).await.unwrap().status().as_u16();
+    let mut other = outage("cognito-idp", "InternalErrorException", 500);
+    other["operation"] = "InitiateAuth".into();
+    begin(&stage, other).await;
+    assert_eq!(status().await, 200);
+    let mut rule = outage("cognito-idp", "InternalErrorException", 503);
+    rule["operation"] = "jwks.json".into();
+    let id = begin(&stage, rule).await;
+    assert_eq!(status().await, 503);
+    stage.admin(Method::DELETE, &format!("/outages/{id}"), None).await;
+    assert_eq!(status().await, 200);
+}
+
+#[tokio::test]
 async fn an_outage_for_one_user_meets_that_user_only() {
     let stage = Stage::start().await;
     let mut rule = outage("bedrock-agent", "ThrottlingException", 429);

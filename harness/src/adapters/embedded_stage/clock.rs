@@ -16,11 +16,19 @@ pub fn unix_ms() -> u64 {
 
 /// When a request is signed on a stage whose clock follows `clock_file`.
 pub fn signing_time(clock_file: Option<&Path>) -> SigningTime {
-    let offset_ms: i64 = clock_file
+    SigningTime { now_s: unix_ms() / 1000, offset_s: offset_ms(clock_file).div_euclid(1000) }
+}
+
+/// The present of such a stage, Unix milliseconds: to the millisecond what its backend reads.
+pub fn stage_ms(clock_file: Option<&Path>) -> u64 {
+    unix_ms().saturating_add_signed(offset_ms(clock_file))
+}
+
+fn offset_ms(clock_file: Option<&Path>) -> i64 {
+    clock_file
         .and_then(|file| std::fs::read_to_string(file).ok())
         .and_then(|text| text.trim().parse().ok())
-        .unwrap_or(0);
-    SigningTime { now_s: unix_ms() / 1000, offset_s: offset_ms.div_euclid(1000) }
+        .unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -34,5 +42,7 @@ mod tests {
         std::fs::write(&file, "-1500\n").unwrap();
         assert_eq!(signing_time(Some(&file)).offset_s, -2);
         assert_eq!(signing_time(None).offset_s, 0);
+        let (before, present, after) = (unix_ms(), stage_ms(Some(&file)), unix_ms());
+        assert!((before - 1500..=after - 1500).contains(&present), "{before} {present} {after}");
     }
 }

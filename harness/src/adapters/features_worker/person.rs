@@ -22,4 +22,21 @@ pub struct Person {
     pub client: ManuelClient,
     /// What the scenario calls a manual → its id.
     pub manuals: BTreeMap<String, String>,
+    /// The same manuals → what was sent.
+    pub sent: BTreeMap<String, Sent>,
+}
+
+/// What is known of a manual that was sent.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Sent {
+    /// The job that indexes it, where the answer named one.
+    pub job: Option<String>,
+    /// Its name, as the answer has it.
+    pub name: String,
+    /// Bytes.
+    pub size: u64,
+    /// Hex SHA-256.
+    pub sha256: String,
+    /// Words that its passages have.
+    pub words: String,
 }

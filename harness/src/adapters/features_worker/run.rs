@@ -21,7 +21,9 @@ use manuel_client::Signing;
 use manuel_client::SigningTime;
 use manuel_client::Traceparent;
 use manuel_client::contract::Contract;
+use tokio::sync::OnceCell;
 use tokio::sync::Semaphore;
+use verdict::domain::attack::Attack;
 use verdict::domain::features::FeaturesPlan;
 use verdict::domain::features::RequestSeen;
 use verdict::domain::question::Question;
@@ -29,11 +31,14 @@ use verdict::domain::question::QuestionSet;
 use verdict::domain::stage::Capability;
 use verdict::domain::stage::StageDescription;
 
+use super::Material;
 use super::outcome::StepError;
 use super::outcome::StepResult;
 use super::person::Person;
 use super::recording::Recording;
 use super::seen::Seen;
+use crate::adapters::api_document::ApiDocument;
+use crate::adapters::attack::Arena;
 use crate::adapters::embedded_stage::clock;
 use crate::adapters::provision::Accounts;
 use crate::adapters::provision::ManualFile;
@@ -68,8 +73,14 @@ pub struct Run {
     pub questions: QuestionSet,
     /// Fixture recordings by file.
     pub recordings: BTreeMap<String, Recording>,
+    /// The attack corpus.
+    pub attacks: Vec<Attack>,
+    /// Where attacks are played.
+    pub(super) arena: OnceCell<Arena>,
     /// What every answer must keep to.
     pub contract: Contract,
+    /// What clients were told of the API.
+    pub document: ApiDocument,
     /// Since the worker began.
     pub clock: Stopwatch,
     /// Places for recordings that are under way at once: a process of Manuel's has 8, and refuses who waits for long.
@@ -98,13 +109,10 @@ impl Run {
     pub fn new(
         (plan, stage, root): (FeaturesPlan, StageDescription, PathBuf),
         (accounts, signer): (Accounts, Signer),
-        (stores, contract): (Option<Stores>, Contract),
-        (manuals, questions, recordings): (
-            BTreeMap<String, ManualFile>,
-            QuestionSet,
-            BTreeMap<String, Recording>,
-        ),
+        (stores, contract, document): (Option<Stores>, Contract, ApiDocument),
+        material: Material,
     ) -> Self {
+        let Material { manuals, questions, recordings, attacks, .. } = material;
         Self {
             plan,
             stage,
@@ -115,7 +123,10 @@ impl Run {
             manuals,
             questions,
             recordings,
+            attacks,
+            arena: OnceCell::new(),
             contract,
+            document,
             clock: Stopwatch::start(),
             voice_places: Semaphore::new(VOICE_PLACES),
             counter: AtomicU64::new(1),
@@ -157,8 +168,7 @@ impl Run {
 
     /// The stage's present, Unix milliseconds.
     pub fn now_ms(&self) -> u64 {
-        let time = self.signing_time();
-        clock::unix_ms().saturating_add_signed(time.offset_s.saturating_mul(1000))
+        clock::stage_ms(self.stage.admin.clock_file.as_deref().map(std::path::Path::new))
     }
 
     /// Sends one request as `person` and reads the whole answer; what is recorded of it comes back with either end.

@@ -7,6 +7,7 @@ use manuel_client::answers::ErrorAnswer;
 use manuel_client::answers::QueryAnswer;
 use manuel_client::answers::UsageFigures;
 use manuel_client::contract::Parsed;
+use manuel_client::contract::is_from_edge;
 
 use super::outcome::StepError;
 use super::outcome::StepResult;
@@ -45,7 +46,15 @@ impl Seen {
                     .collect();
                 format!("{status} \"{}\" citing [{}]", query.answer, sources.join(", "))
             }
+            // Its URL lets whoever has it upload: a report says that there is one.
+            Parsed::Announced(announced) => {
+                format!(
+                    "{status} a link for {} until {}",
+                    announced.manual_id, announced.expires_at
+                )
+            }
             Parsed::Health(_)
+            | Parsed::DeepHealth(_)
             | Parsed::Version(_)
             | Parsed::Transcribed(_)
             | Parsed::Uploaded(_)
@@ -74,7 +83,9 @@ impl Seen {
     /// A refusal of this status and code.
     pub fn refused_with(&self, status: u16, code: &str) -> StepResult<&ErrorAnswer> {
         let error = self.refusal()?;
-        if self.exchange.status == status && error.code == code {
+        // Whoever is in front refuses for the same reason in words of its own.
+        let same_code = error.code == code || is_from_edge(&self.exchange);
+        if self.exchange.status == status && same_code {
             return Ok(error);
         }
         Err(StepError::broken(format!("{status} `{code}`"), self.summary()))

@@ -2,9 +2,20 @@
 
 use super::catalogue::StepDef;
 
+mod addresses;
 mod answers;
 mod any_question;
+mod attacks;
+mod browsers;
+mod calls;
+mod citations;
 mod clock;
+mod document;
+mod from_url;
+mod health;
+mod indexing;
+mod isolation;
+mod large;
 mod manuals;
 mod outages;
 mod people;
@@ -13,6 +24,9 @@ mod quota;
 mod rate_limit;
 mod recordings;
 mod refusals;
+mod sessions;
+mod signatures;
+mod uploads;
 mod usage;
 mod voice;
 mod written;
@@ -25,12 +39,26 @@ pub(super) const ALL: &[&[StepDef]] = &[
     any_question::STEPS,
     recordings::STEPS,
     voice::STEPS,
-    manuals::STEPS,
     written::STEPS,
+    citations::STEPS,
+    manuals::STEPS,
+    uploads::STEPS,
+    large::STEPS,
+    from_url::STEPS,
+    indexing::STEPS,
+    isolation::STEPS,
     refusals::STEPS,
     quota::STEPS,
     usage::STEPS,
     rate_limit::STEPS,
     outages::STEPS,
     clock::STEPS,
+    calls::STEPS,
+    sessions::STEPS,
+    signatures::STEPS,
+    addresses::STEPS,
+    browsers::STEPS,
+    health::STEPS,
+    document::STEPS,
+    attacks::STEPS,
 ];

@@ -11,6 +11,8 @@ use cucumber::World;
 use futures::StreamExt as _;
 use futures::stream;
 use manuel_client::Request;
+use manuel_client::Session;
+use manuel_client::SignatureHeaders;
 use verdict::domain::features::RequestSeen;
 
 use super::outcome::StepError;
@@ -44,6 +46,15 @@ pub enum Waiting {
     Never,
 }
 
+/// What came of one attack.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Played {
+    /// Its name in the corpus.
+    pub name: String,
+    /// The worst that it did; none where it was harmless.
+    pub harm: Option<String>,
+}
+
 /// One attempt at a scenario.
 #[derive(Debug)]
 pub struct FeatureWorld {
@@ -61,6 +72,12 @@ pub struct FeatureWorld {
     pub outages: Vec<Held>,
     /// The recording that somebody has.
     pub recordings: BTreeMap<Who, Recording>,
+    /// Requests that somebody signed to be sent later, each with its signature.
+    pub signed: BTreeMap<Who, (Request, SignatureHeaders)>,
+    /// Sessions as they were when a step kept them.
+    pub sessions: BTreeMap<Who, Session>,
+    /// Attacks that were played.
+    pub played: Vec<Played>,
     people: BTreeMap<Who, Person>,
     answers: BTreeMap<Who, Seen>,
     bursts: BTreeMap<Who, Vec<Seen>>,
@@ -80,6 +97,9 @@ impl World for FeatureWorld {
             kept: BTreeMap::new(),
             outages: Vec::new(),
             recordings: BTreeMap::new(),
+            signed: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            played: Vec::new(),
             people: BTreeMap::new(),
             answers: BTreeMap::new(),
             bursts: BTreeMap::new(),
@@ -114,6 +134,7 @@ impl FeatureWorld {
             session: Some(account.session),
             client: self.run.client(None)?,
             manuals: BTreeMap::new(),
+            sent: BTreeMap::new(),
         };
         self.people.insert(who.clone(), person.clone());
         Ok(person)
@@ -142,9 +163,15 @@ impl FeatureWorld {
             session: None,
             client: self.run.client(address)?,
             manuals: BTreeMap::new(),
+            sent: BTreeMap::new(),
         };
         self.people.insert(who.clone(), person);
         Ok(())
+    }
+
+    /// Takes somebody in who was made elsewhere: what they have is taken away with the scenario.
+    pub fn adopt(&mut self, (who, person): (Who, Person)) {
+        self.people.insert(who, person);
     }
 
     /// Changes what is known of a person who was named before.
@@ -233,10 +260,19 @@ impl FeatureWorld {
 
     /// Sends all of `requests` at once; their answers are `who`'s burst, in the order of `requests`.
     pub async fn send_at_once(&mut self, who: &Who, requests: Vec<Request>) -> StepResult {
+        self.send_all_at_once(who, &requests, &How::default()).await
+    }
+
+    /// The same, all of them in another way.
+    pub async fn send_all_at_once(
+        &mut self,
+        who: &Who,
+        requests: &[Request],
+        how: &How<'_>,
+    ) -> StepResult {
         let person = self.person(who).await?;
         let run = Arc::clone(&self.run);
-        let how = How::default();
-        let sent = requests.iter().map(|request| run.exchange(&person, request, &how));
+        let sent = requests.iter().map(|request| run.exchange(&person, request, how));
         let ended: Vec<_> = stream::iter(sent).buffered(BURST).collect().await;
         let mut burst = Vec::new();
         for (record, seen) in ended {
@@ -258,13 +294,25 @@ impl FeatureWorld {
         burst.ok_or_else(|| StepError::lost(format!("{who} has sent nothing at once")))
     }
 
+    /// These are `who`'s burst now, however they were sent.
+    pub fn keep_burst(&mut self, who: &Who, burst: Vec<Seen>) {
+        self.bursts.insert(who.clone(), burst);
+    }
+
+    /// The session that a step kept.
+    pub fn kept_session(&self, who: &Who) -> StepResult<&Session> {
+        let kept = self.sessions.get(who);
+        kept.ok_or_else(|| StepError::lost(format!("{who} has kept no session")))
+    }
+
     /// A value that an earlier step kept.
     pub fn kept(&self, name: &str) -> StepResult<&str> {
         let kept = self.kept.get(name).map(String::as_str);
         kept.ok_or_else(|| StepError::lost(format!("no step of this scenario kept `{name}`")))
     }
 
-    fn record(&mut self, record: RequestSeen) {
+    /// Keeps what is known of a request.
+    pub fn record(&mut self, record: RequestSeen) {
         if self.requests.len() == KEPT {
             self.requests.remove(0);
         }

@@ -164,7 +164,7 @@ async fn hold_outage(engine: &Engine, index: usize, seat: u32, (first_us, last_u
         () = tokio::time::sleep_until(begin_at) => {}
     }
     let admin = engine.plan.stage.admin.emulators_url.as_deref();
-    let held = match outage::begin(admin, outage, &seat.user.sub).await {
+    let held = match outage::begin(admin, outage, Some(&seat.user.sub)).await {
         Ok(held) => held,
         Err(error) => {
             engine.outage_missing(index, &format!("could not begin: {error}"));

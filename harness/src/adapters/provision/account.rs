@@ -10,6 +10,7 @@ use aws_sdk_cognitoidentityprovider::types::MessageActionType;
 use manuel_client::Secret;
 use manuel_client::Session;
 use manuel_client::SignIn;
+use manuel_client::SignInError;
 use manuel_client::connection::Bounds;
 use rand::Rng as _;
 use rand::seq::SliceRandom as _;
@@ -80,6 +81,16 @@ impl Accounts {
             .password(username, &Secret::new(password))
             .await
             .map_err(|source| ProvisionError::SignIn { username: username.to_owned(), source })
+    }
+
+    /// New tokens of the same session; what the pool answers is the caller's to judge.
+    pub async fn renew(&self, session: &Session) -> Result<Session, SignInError> {
+        self.sign_in.refresh(session).await
+    }
+
+    /// Ends a session: it is renewed no more.
+    pub async fn sign_out(&self, session: &Session) -> Result<(), SignInError> {
+        self.sign_in.sign_out(session).await
     }
 
     /// Takes away a user that was made; one that the stage knows stays, and so does one that cannot be taken away.

@@ -6,6 +6,7 @@ use std::path::Path;
 use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha12Rng;
+use verdict::domain::features::EdgeRule;
 use verdict::domain::features::FEATURES_RUN_SCHEMA;
 use verdict::domain::features::FeaturesPlan;
 use verdict::domain::features::ScenarioPlan;
@@ -15,6 +16,7 @@ use verdict::domain::stage::Runtime;
 use verdict::domain::stage::StageDescription;
 
 use super::job::FeaturesRun;
+use crate::adapters::edge_report;
 use crate::adapters::features_worker::Material;
 use crate::adapters::features_worker::catalogue::Catalogue;
 use crate::adapters::features_worker::catalogue::CatalogueError;
@@ -31,6 +33,7 @@ use crate::commands::stand::StageChoice;
 use crate::commands::stand::Stand;
 use crate::commands::stand::run_folder;
 use crate::commands::stand::standing;
+use crate::config::attacks;
 use crate::config::features;
 use crate::config::features::FeaturesError;
 use crate::config::features::Filter;
@@ -115,6 +118,7 @@ pub(super) fn material(root: &Path) -> Result<Material, Box<dyn std::error::Erro
         manuals: manual_files(root)?,
         questions: questions::read(root)?,
         recordings: voices::read(root)?.into_iter().map(recording).collect(),
+        attacks: attacks::read(root)?,
     })
 }
 
@@ -136,10 +140,17 @@ pub(super) async fn prepare(
         std::process::id() & 0xffff
     );
     let dir = RunDir::create(ctx.root.join("reports").join(name)).map_err(run_folder)?;
-    let request = StageRequest::new(ctx.root.clone(), dir.path().to_path_buf(), run.seed);
+    let mut request = StageRequest::new(ctx.root.clone(), dir.path().to_path_buf(), run.seed);
+    request.edge = run.stage.edge().cloned();
     let request = request.for_features();
     let stage = Stand::up(&run.stage, request, ctx, interrupts).await?;
-    let plan = plan(run, selected, &dir, &stage.description);
+    let edge = match &stage.description.admin.edge_url {
+        Some(admin) => edge_report::rules(admin).await.map_err(|source| {
+            CommandError::environment("cannot ask the edge for its rules", source)
+        })?,
+        None => Vec::new(),
+    };
+    let plan = plan(run, selected, &dir, (&stage.description, edge));
     let json = serde_json::to_vec_pretty(&plan)
         .map_err(|source| CommandError::environment("cannot write the plan", source))?;
     let log = stage.description.admin.backend_log.as_ref();
@@ -156,7 +167,7 @@ fn plan(
     run: &FeaturesRun,
     selected: Selected,
     dir: &RunDir,
-    stage: &StageDescription,
+    (stage, edge): (&StageDescription, Vec<EdgeRule>),
 ) -> FeaturesPlan {
     let (mut scenarios, mut skipped) = (Vec::new(), Vec::new());
     for scenario in selected.scenarios {
@@ -183,6 +194,7 @@ fn plan(
         sut_defects: stage.sut_defects.clone(),
         stage: stage.name.clone(),
         limits: stage.limits.clone(),
+        edge,
         stage_arguments: run.stage.arguments(),
         machine: machine(),
         tools: crate::commands::tools(),
@@ -200,6 +212,16 @@ const NEEDS: &[(&str, Capability, &str)] = &[
         Capability::SourceAddresses,
         "clients have addresses of their own (`source_addresses`)",
     ),
+    (
+        "egress",
+        Capability::PinnedEgress,
+        "it plays the web that Manuel fetches from (`pinned_egress`)",
+    ),
+    (
+        "allowlist",
+        Capability::Allowlist,
+        "strangers come from 127.224.0.0/11 (`allowlist`: `stage up --for-features`)",
+    ),
     ("exact", Capability::DeterministicModel, "the model answers exactly (`deterministic_model`)"),
 ];
 
@@ -211,6 +233,17 @@ fn lacking(scenario: &ScenarioPlan, stage: &StageDescription) -> Option<String> 
     };
     if let Some((tag, _, what)) = NEEDS.iter().find(lacks) {
         return Some(format!("@{tag} needs a stage where {what}"));
+    }
+    if has("direct") && stage.capabilities.has(Capability::Edge) {
+        return Some(
+            "@direct needs a stage without an edge in front, which answers such calls itself"
+                .to_owned(),
+        );
+    }
+    if has("origins") && stage.web_origins.len() < 2 {
+        return Some(
+            "@origins needs a stage that knows two pages that may read (`web_origins`)".to_owned(),
+        );
     }
     if has("local") && stage.admin.emulators_url.is_none() {
         return Some("@local needs a stage of emulators".to_owned());

@@ -15,6 +15,8 @@ use crate::report::explain::wrap;
 
 /// Most breaches that are told in full.
 const BREACHES: usize = 12;
+/// Most notes.
+const NOTES: usize = 12;
 
 /// What is skipped first, then the capabilities, then the verdict.
 pub fn terminal(
@@ -42,8 +44,11 @@ pub fn terminal(
         .collect();
     lines.extend(columns::lines(columns, &rows));
     lines.push(String::new());
-    for note in &verdict.notes {
+    for note in verdict.notes.iter().take(NOTES) {
         lines.extend(wrap(&plain(note), "  ! ", "    "));
+    }
+    if verdict.notes.len() > NOTES {
+        lines.push(format!("  ! and {} more: see summary.md", verdict.notes.len() - NOTES));
     }
     lines.extend(match &verdict.judgement {
         Verdict::Pass => wrap(&plain(&verdict.headline), "PASS  ", "      "),

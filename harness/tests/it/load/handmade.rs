@@ -65,6 +65,7 @@ pub(crate) fn stage(url: &str) -> StageDescription {
         admin: Admin::default(),
         processes: None,
         runtime: Runtime::default(),
+        web_origins: Vec::new(),
         capabilities: Capabilities::default(),
         limits: limits(),
     }

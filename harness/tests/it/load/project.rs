@@ -64,7 +64,7 @@ impl Project {
     /// With the workspace's profiles.
     pub(crate) fn new() -> Self {
         let (folder, from) = (tempfile::tempdir().unwrap(), workspace());
-        for name in ["Cargo.toml", "harness", "backend", "fixtures"] {
+        for name in ["Cargo.toml", "harness", "backend", "fixtures", "docs"] {
             symlink(from.join(name), folder.path().join(name)).unwrap();
         }
         let profiles = folder.path().join("scenarios/load");

@@ -35,6 +35,7 @@ fn plan(scenarios: Vec<ScenarioPlan>) -> FeaturesPlan {
         expect_commit: None,
         sut_defects: Vec::new(),
         stage: "embedded".to_owned(),
+        edge: Vec::new(),
         limits: Limits {
             daily_quota: 6,
             monthly_quota: 10,
@@ -143,7 +144,9 @@ fn what_could_not_be_run_is_inconclusive_and_excuses_nothing() {
     assert_eq!((file.exit_code, file.notes.len()), (0, 1));
     // Broken and then lost stays broken; so does a scenario beside a lost one.
     let lines = vec![seen("q:1", 1, broken()), seen("q:1", 2, lost()), seen("q:2", 1, lost())];
-    assert_eq!(verdict(&two, lines).exit_code, 1);
+    let file = verdict(&two, lines);
+    assert_eq!((file.exit_code, file.notes.len()), (1, 1));
+    assert!(file.notes[0].starts_with("q:2 could not be run: "), "{:?}", file.notes);
 }
 
 #[test]
@@ -216,4 +219,18 @@ fn interruption_death_and_another_build() {
     assert_eq!(verdict(&demanded, vec![pass.clone()]).exit_code, 3);
     let defects = FeaturesPlan { sut_defects: vec!["quota-fails-open".to_owned()], ..one };
     assert_eq!(verdict(&defects, vec![pass]).exit_code, 3);
+}
+
+#[test]
+fn rules_that_are_not_enforced_as_aws_does_are_told_with_the_verdict() {
+    let mut plan = plan(vec![scenario("q:1", &[])]);
+    let rule = |name: &str, enforced| EdgeRule {
+        name: name.to_owned(),
+        enforced,
+        because: "libinjection decides".to_owned(),
+    };
+    plan.edge = vec![rule("sql", Enforced::Approximate), rule("common", Enforced::No)];
+    let file = verdict(&plan, vec![seen("q:1", 1, ScenarioOutcome::Passed)]);
+    let told = "firewall rule `sql`: approximately (libinjection decides)";
+    assert_eq!((file.exit_code, file.notes[0].as_str(), file.notes.len()), (0, told, 2));
 }

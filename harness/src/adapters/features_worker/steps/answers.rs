@@ -114,10 +114,10 @@ pub(super) fn taken_as(seen: &Seen, question: &str) -> StepResult {
 
 async fn as_asked(world: &mut FeatureWorld, who: Who) -> StepResult {
     let seen = world.seen(&who)?;
-    match &seen.request {
-        Request::Query { question } => taken_as(seen, question),
-        _ => Err(StepError::lost(format!("{who} has typed no question"))),
-    }
+    let Request::Query { question } = &seen.request else {
+        return Err(StepError::lost(format!("{who} has typed no question")));
+    };
+    taken_as(seen, question)
 }
 
 async fn from_memory(world: &mut FeatureWorld, who: Who, expected: CacheStatus) -> StepResult {

@@ -75,7 +75,7 @@ async fn fails(world: &mut FeatureWorld, failure: String, who: Who) -> StepResul
     company(world).await?;
     let person = world.person(&who).await?;
     let admin = world.run.stage.admin.emulators_url.clone();
-    let held = outage::begin(admin.as_deref(), &outage, &person.sub).await;
+    let held = outage::begin(admin.as_deref(), &outage, Some(&person.sub)).await;
     world.outages.push(held.map_err(|e| StepError::lost_by("the outage did not begin", &e))?);
     Ok(())
 }

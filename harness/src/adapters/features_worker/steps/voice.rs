@@ -135,10 +135,12 @@ async fn raw(world: &mut FeatureWorld, who: &Who, body: String) -> StepResult {
 }
 
 fn heard(seen: &Seen, words: &str) -> StepResult {
-    let text = match &seen.parsed {
-        Parsed::Query(query) => &query.question,
-        Parsed::Transcribed(transcribed) => &transcribed.transcription,
-        _ => return Err(StepError::broken(format!("\"{words}\" heard"), seen.summary())),
+    let text = if let Parsed::Query(query) = &seen.parsed {
+        &query.question
+    } else if let Parsed::Transcribed(transcribed) = &seen.parsed {
+        &transcribed.transcription
+    } else {
+        return Err(StepError::broken(format!("\"{words}\" heard"), seen.summary()));
     };
     check(text == words, format!("\"{words}\" heard"), format!("\"{text}\""))
 }
@@ -165,10 +167,12 @@ async fn nothing_left(world: &mut FeatureWorld, who: &Who) -> StepResult {
 
 async fn listened(world: &mut FeatureWorld, who: Who, seconds: u64) -> StepResult {
     let seen = world.seen(&who)?;
-    let cost = match &seen.parsed {
-        Parsed::Query(query) => &query.cost,
-        Parsed::Transcribed(transcribed) => &transcribed.cost,
-        _ => return Err(StepError::broken("an answer with its cost", seen.summary())),
+    let cost = if let Parsed::Query(query) = &seen.parsed {
+        &query.cost
+    } else if let Parsed::Transcribed(transcribed) = &seen.parsed {
+        &transcribed.cost
+    } else {
+        return Err(StepError::broken("an answer with its cost", seen.summary()));
     };
     let mut parts = cost.cost_breakdown.iter().filter(|part| part.service == "transcribe");
     let held = parts.next().is_some_and(|part| {

@@ -1,14 +1,12 @@
 //! Manuals whose text stands in the feature itself.
 
-use manuel_client::Request;
-use manuel_client::contract::Parsed;
-
 use super::super::catalogue::steps;
 use super::super::outcome::StepResult;
 use super::super::params::DocString;
 use super::super::params::Who;
+use super::super::shelf;
 use super::super::world::FeatureWorld;
-use super::manuals::ready;
+use crate::adapters::provision::ManualFile;
 
 steps! {
     /// Uploads a manual of plain text with these words, and waits until it can be asked about.
@@ -16,18 +14,13 @@ steps! {
 }
 
 async fn has(world: &mut FeatureWorld, who: Who, name: String, text: String) -> StepResult {
-    let request = Request::UploadManual {
+    let file = ManualFile {
+        key: name.clone(),
         filename: format!("{name}.txt"),
         content_type: "text/plain".to_owned(),
         bytes: text.into(),
-        idempotency_key: None,
     };
-    let seen = world.send(&who, request).await?;
-    seen.success()?;
-    if let Parsed::Uploaded(uploaded) = &seen.parsed {
-        let id = uploaded.manual_id.clone();
-        let key = name.clone();
-        world.change(&who, |person| drop(person.manuals.insert(key, id))).await?;
-    }
-    ready(world, &who, &name).await
+    shelf::send(world, &who, (&name, &file), None).await?;
+    world.seen(&who)?.success()?;
+    shelf::ready(world, &who, &name).await
 }
