@@ -91,3 +91,19 @@ Feature: When something behind Manuel fails
     And Anna asks the question router-01
     Then Anna gets an answer
     And Anna is charged 1 question
+
+  @alone @server
+  Scenario Outline: When <part> was out for everybody and is back, questions are answered again
+    Given Anna has the manual "router"
+    And "<failure>" for everybody
+    When Anna asks "How do I reset the router?" 8 times at once
+    And Bert asks "How do I reset the router?" 8 times at once
+    Then Manuel tells Bert that it leaves "<part>" alone
+    When everything is there again
+    Then Anna gets an answer to the question router-01 again within 30 seconds
+    And Anna gets an answer to the question router-02 again within 30 seconds
+    And Manuel tells Bert that all its parts are well
+
+    Examples:
+      | part       | failure          |
+      | the search | the search fails |

@@ -58,6 +58,8 @@ Feature: Health
     Then Manuel tells Anna that it goes on without "the user pool" alone
     When Anna tries to "list the manuals"
     Then Anna is let in
+    When everything is there again
+    Then Manuel tells Anna that all its parts are well
 
   @allowlist @addresses
   Scenario: Who comes from elsewhere sees that Manuel is up, and nothing of its parts

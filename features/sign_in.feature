@@ -150,6 +150,8 @@ Feature: Sign-in
     When Anna tries to "upload a manual" with "a token of a key that the pool never had"
     Then Anna gets nothing
     And nothing is stored or charged for Anna
+    When everything is there again
+    Then Manuel tells Anna that all its parts are well
 
   @alone @outages @server
   Scenario: Those whose key is known go on while the user pool is out
@@ -157,3 +159,23 @@ Feature: Sign-in
     And the keys of the user pool cannot be reached
     When Anna tries to "list the manuals"
     Then Anna is let in
+    When everything is there again
+    Then Manuel tells Anna that all its parts are well
+
+  @local
+  Scenario Outline: A token is written down nowhere: <call>
+    When Anna tries to "<call>"
+    Then Anna is let in
+    And Manuel writes down the call of Anna, and no token
+
+    Examples:
+      | call            |
+      | ask a question  |
+      | upload a manual |
+      | see the quota   |
+
+  @local
+  Scenario: What is asked is written down nowhere
+    When Anna asks "Does the zirconium flux capacitor need oil?"
+    Then Anna gets an answer
+    And Manuel has written down nowhere "zirconium flux"

@@ -42,6 +42,8 @@ pub struct DependencyCheck {
     /// `ok` or `down`.
     pub status: String,
     pub latency_ms: u64,
+    /// `closed`, `half_open` or `open`: whether calls pass.
+    pub breaker: String,
 }
 
 /// What a test may have changed about a backend.

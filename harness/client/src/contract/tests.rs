@@ -357,7 +357,7 @@ fn preflight_is_204() {
 
 #[test]
 fn the_picture_of_the_dependencies_is_one_with_200_and_503_and_names_no_resource() {
-    let picture = |status: &str, part: &str| json!({ "status": status, "checks": [{ "name": "store", "status": part, "latency_ms": 3 }] });
+    let picture = |status: &str, part: &str| json!({ "status": status, "checks": [{ "name": "store", "status": part, "latency_ms": 3, "breaker": "closed" }] });
     let deep = |status: u16, body: &Value| {
         let mut exchange = answer(status, body);
         if status == 503 {

@@ -30,6 +30,7 @@ mod uploads;
 mod usage;
 mod voice;
 mod written;
+mod written_down;
 
 /// All tables.
 pub(super) const ALL: &[&[StepDef]] = &[
@@ -61,4 +62,5 @@ pub(super) const ALL: &[&[StepDef]] = &[
     health::STEPS,
     document::STEPS,
     attacks::STEPS,
+    written_down::STEPS,
 ];

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use manuel_client::Request;
 use manuel_client::answers::DeepHealthAnswer;
+use manuel_client::answers::DependencyCheck;
 use manuel_client::answers::Health;
 use manuel_client::contract::Parsed;
 use verdict::domain::profile::Outage;
@@ -69,6 +70,9 @@ steps! {
     /// Says that every part is out that can be asked, and that it can serve nobody; waits, at most 12 s.
     Then "Manuel tells {who} that every part is out" (world, who: Who) => every_part(world, who);
 
+    /// Says that it leaves this part alone, for most calls to it failed: "the search" or "the model"; waits, at most 12 s.
+    Then "Manuel tells {who} that it leaves {text} alone" (world, who: Who, part: String) => leaves_alone(world, who, part);
+
     /// Neither a table, a bucket, nor anything else that only the inside knows is named.
     Then "the answer to {who} names nothing of the inside" (world, who: Who) => names_nothing(world, who);
 
@@ -129,6 +133,20 @@ async fn there_again(world: &mut FeatureWorld) -> StepResult {
         held.end().await.map_err(|e| StepError::lost_by("the outage did not end", &e))?;
     }
     Ok(())
+}
+
+async fn leaves_alone(world: &mut FeatureWorld, who: Who, part: String) -> StepResult {
+    let name = part.strip_prefix("the ").unwrap_or(&part).to_owned();
+    let expected = format!("{name} down, its breaker open");
+    world
+        .wait_for(&who, (Request::DeepHealth, SEEN_WITHIN), expected, |seen| {
+            let Parsed::DeepHealth(picture) = &seen.parsed else { return Waiting::Never };
+            let open = |check: &DependencyCheck| {
+                check.name == name && check.status == "down" && check.breaker == "open"
+            };
+            if picture.checks.iter().any(open) { Waiting::Over } else { Waiting::On }
+        })
+        .await
 }
 
 async fn up(world: &mut FeatureWorld, who: Who) -> StepResult {

@@ -43,6 +43,9 @@ steps! {
     /// A dependency fails for this person alone, for as long as the scenario takes.
     Given "{text} for {who}" (world, failure: String, who: Who) => fails(world, failure, who);
 
+    /// The same for everybody: others notice, so such a scenario runs alone.
+    Given "{text} for everybody" (world, failure: String) => fails_for_all(world, failure);
+
     /// The dependency is there again.
     Does "all is well again for {who}" (world, who: Who) => well_again(world, who);
 
@@ -54,6 +57,16 @@ steps! {
 }
 
 async fn fails(world: &mut FeatureWorld, failure: String, who: Who) -> StepResult {
+    company(world).await?;
+    let person = world.person(&who).await?;
+    begin(world, &failure, Some(&person.sub)).await
+}
+
+async fn fails_for_all(world: &mut FeatureWorld, failure: String) -> StepResult {
+    begin(world, &failure, None).await
+}
+
+async fn begin(world: &mut FeatureWorld, failure: &str, sub: Option<&str>) -> StepResult {
     let known = FAILURES.iter().find(|(name, ..)| *name == failure);
     let (_, service, operation, error, status) = known.ok_or_else(|| {
         let names: Vec<&str> = FAILURES.iter().map(|(name, ..)| *name).collect();
@@ -72,10 +85,8 @@ async fn fails(world: &mut FeatureWorld, failure: String, who: Who) -> StepResul
         requests: 0,
         expect_status: Vec::new(),
     };
-    company(world).await?;
-    let person = world.person(&who).await?;
     let admin = world.run.stage.admin.emulators_url.clone();
-    let held = outage::begin(admin.as_deref(), &outage, Some(&person.sub)).await;
+    let held = outage::begin(admin.as_deref(), &outage, sub).await;
     world.outages.push(held.map_err(|e| StepError::lost_by("the outage did not begin", &e))?);
     Ok(())
 }

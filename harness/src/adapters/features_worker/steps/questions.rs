@@ -1,5 +1,7 @@
 //! Typed questions.
 
+use std::time::Duration;
+
 use manuel_client::Request;
 use manuel_client::answers::QueryAnswer;
 
@@ -8,7 +10,9 @@ use super::super::outcome::StepError;
 use super::super::outcome::StepResult;
 use super::super::params::DocString;
 use super::super::params::Who;
+use super::super::seen::Seen;
 use super::super::world::FeatureWorld;
+use super::super::world::Waiting;
 
 /// Characters that are no text, by what people call them.
 const NO_TEXT: &[(&str, char)] = &[
@@ -27,6 +31,10 @@ steps! {
 
     /// Asks a question of the fixtures by its id, `router-01`.
     Does "{who} asks the question {thing}" (world, who: Who, id: String) => ask_known(world, who, id);
+
+    /// Asks a question of the fixtures until it is answered, at most so many seconds.
+    Then "{who} gets an answer to the question {thing} again within {number} seconds"
+        (world, who: Who, id: String, seconds: u64) => answered_again(world, who, id, seconds);
 
     /// Asks a typed question as before; what was answered last is kept, to be compared.
     Does "{who} asks {text} again" (world, who: Who, question: String) => ask_again(world, who, question);
@@ -51,10 +59,30 @@ async fn ask(world: &mut FeatureWorld, who: Who, question: String) -> StepResult
 }
 
 pub(super) async fn ask_known(world: &mut FeatureWorld, who: Who, id: String) -> StepResult {
+    let question = known(world, &id)?;
+    ask(world, who, question).await
+}
+
+/// A question of the fixtures.
+fn known(world: &FeatureWorld, id: &str) -> StepResult<String> {
     let known = world.run.questions.questions.iter().find(|question| question.id == id);
-    let question = known.map(|known| known.question.clone());
     let unknown = || StepError::lost(format!("fixtures/questions.toml has no question `{id}`"));
-    ask(world, who, question.ok_or_else(unknown)?).await
+    known.map(|known| known.question.clone()).ok_or_else(unknown)
+}
+
+async fn answered_again(
+    world: &mut FeatureWorld,
+    who: Who,
+    id: String,
+    seconds: u64,
+) -> StepResult {
+    let question = known(world, &id)?;
+    let bound = Duration::from_secs(seconds);
+    let expected = format!("an answer within {seconds} s");
+    let is_answer = |seen: &Seen| {
+        if seen.answer().is_ok() { Waiting::Over } else { Waiting::On }
+    };
+    world.wait_for(&who, (Request::Query { question }, bound), expected, is_answer).await
 }
 
 async fn ask_at_once(
