@@ -26,6 +26,7 @@ Feature: Health
     And the answer to Bert names nothing of the inside
     When everything is there again
     Then Manuel tells Bert that all its parts are well
+    And Manuel can tell tokens of Anna from others again
 
   @alone @outages
   Scenario Outline: Manuel says that <part> is out, and that it goes on
@@ -59,7 +60,7 @@ Feature: Health
     When Anna tries to "list the manuals"
     Then Anna is let in
     When everything is there again
-    Then Manuel tells Anna that all its parts are well
+    Then Manuel can tell tokens of Anna from others again
 
   @allowlist @addresses
   Scenario: Who comes from elsewhere sees that Manuel is up, and nothing of its parts

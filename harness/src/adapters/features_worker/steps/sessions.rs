@@ -1,5 +1,9 @@
 //! Sessions: kept, renewed, ended; and that nothing but a token lets anybody in.
 
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
 use manuel_client::Request;
 use manuel_client::SignInError;
 use proptest::sample::Index;
@@ -12,6 +16,7 @@ use super::super::generated::Generated;
 use super::super::generated::any_case;
 use super::super::manners::Mannered;
 use super::super::manners::authorized;
+use super::super::manners::mannered;
 use super::super::outcome::StepError;
 use super::super::outcome::StepResult;
 use super::super::outcome::check;
@@ -19,9 +24,14 @@ use super::super::params::Who;
 use super::super::tokens;
 use super::super::world::FeatureWorld;
 use crate::adapters::outage;
+use crate::adapters::poll;
+use crate::adapters::poll::Pace;
 
 /// What a token is made of (RFC 7515, base64url).
 const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+/// Keys that could not be fetched are asked for again a second later.
+const KEYS_AGAIN: Duration = Duration::from_secs(10);
 
 steps! {
     /// The session as it is now is remembered: moving the clock signs everybody in anew.
@@ -53,6 +63,10 @@ steps! {
 
     /// The last call got nothing: refused for the token, or because nobody can tell.
     Then "{who} gets nothing" (world, who: Who) => gets_nothing(world, who);
+
+    /// The keys of the user pool can be fetched again: a token of a key that nobody has is refused for what it is. Waits, at
+    /// most 10 s.
+    Then "Manuel can tell tokens of {who} from others again" (world, who: Who) => keys_again(world, who);
 }
 
 async fn keep(world: &mut FeatureWorld, who: Who) -> StepResult {
@@ -180,4 +194,23 @@ async fn gets_nothing(world: &mut FeatureWorld, who: Who) -> StepResult {
     let told = seen.refusal()?;
     let known = ["token_invalid", "identity_unavailable"].contains(&told.code.as_str());
     check(known, "a refusal for the token, or for the keys", seen.summary())
+}
+
+async fn keys_again(world: &mut FeatureWorld, who: Who) -> StepResult {
+    let stranger = "a token of a key that the pool never had";
+    let call = mannered(world, &who, Request::Quota, stranger).await?;
+    let person = world.person(&who).await?;
+    let run = Arc::clone(&world.run);
+    let waited = poll::until(Pace::sparing(KEYS_AGAIN), "no answer".to_owned(), async || match run
+        .exchange(&person, &call.request, &call.how())
+        .await
+        .1
+    {
+        Ok(seen) if seen.refused_with(401, "token_invalid").is_ok() => ControlFlow::Break(Ok(())),
+        Ok(seen) => ControlFlow::Continue(seen.summary()),
+        Err(error) => ControlFlow::Break(Err(error)),
+    });
+    waited.await.unwrap_or_else(|expired| {
+        Err(StepError::broken("a token of a strange key refused for that", expired.last_seen))
+    })
 }
