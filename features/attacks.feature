@@ -1,4 +1,4 @@
-@attacks @stores
+@attacks @stores @slow
 Feature: Attacks
   Whoever attacks Manuel gets nothing for it: no word of anybody else's manuals, no change to what others have, no charge
   that is not theirs, no way into the network behind it, and no page that a browser would run. Each family of attacks is a

@@ -40,6 +40,7 @@ Feature: When something behind Manuel fails
       | the counters are overloaded | the counters are overloaded |
       | the counters fail           | the counters are out        |
       | the tables are forbidden    | the counters are out        |
+      | the lists cannot be read    | the counters are out        |
 
   Scenario: A list that cannot be read is no empty list
     Given Anna has the manual "router"
@@ -96,9 +97,7 @@ Feature: When something behind Manuel fails
   Scenario Outline: When <part> was out for everybody and is back, questions are answered again
     Given Anna has the manual "router"
     And "<failure>" for everybody
-    When Anna asks "How do I reset the router?" 8 times at once
-    And Bert asks "How do I reset the router?" 8 times at once
-    Then Manuel tells Bert that it leaves "<part>" alone
+    When Anna asks "How do I reset the router?" until Manuel leaves "<part>" alone
     When everything is there again
     Then Anna gets an answer to the question router-01 again within 30 seconds
     And Anna gets an answer to the question router-02 again within 30 seconds
@@ -107,3 +106,35 @@ Feature: When something behind Manuel fails
     Examples:
       | part       | failure          |
       | the search | the search fails |
+
+  Scenario: Figures that cannot be read are no zero
+    When Anna asks "How do I reset it?"
+    Given "the lists cannot be read" for Anna
+    When Anna tries to "see the quota"
+    Then Anna is refused because "the counters are out"
+    When Anna tries to "see the usage"
+    Then Anna is refused because "the counters are out"
+
+  @stores
+  Scenario: While it cannot be told what was deleted, nothing is answered
+    Given Anna has the manual "router"
+    And "what was deleted cannot be read" for Anna
+    When Anna asks the question router-01
+    Then Anna is refused because "the counters are out"
+    And Anna is charged 0 questions
+
+  @stores
+  Scenario: Who has no questions left is told so before anything is tried
+    Given Anna asks until 0 questions are left today
+    And Anna has the recording "router-01.wav"
+    And "the transcription fails" for Anna
+    When Anna asks with the recording
+    Then Anna is refused because "the day's questions are used up"
+    When Anna has the recording written down
+    Then Anna is refused because "the day's questions are used up"
+    And nothing is left of the recordings of Anna
+
+  Scenario: Who has no questions left is told so before anything is looked for
+    Given Anna asks until 0 questions are left today
+    And "the search fails" for Anna
+    Then Anna is refused because "the day's questions are used up" when asking "How do I reset it?"

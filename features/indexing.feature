@@ -99,3 +99,12 @@ Feature: Indexing
       | note.txt  | 1     | ready  |
       | note.md   | 1     | ready  |
       | three.pdf | 3     | ready  |
+
+  @exact @alone @outages @server
+  Scenario: What was answered from a manual is forgotten with it, though the index still has it
+    Given Anna has the manual "router"
+    Then Anna is answered the question router-04 from the manual "router"
+    Given the index is busy with other work
+    When Anna deletes the manual "router"
+    And Anna asks the question router-04
+    Then the answer to Anna does not cite the manual "router"

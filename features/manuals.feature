@@ -304,3 +304,11 @@ Feature: Manuals
       When Anna uploads "a PDF behind a password"
       Then Anna is refused because "the file cannot be read"
       And Anna has the whole day's questions left
+
+  @clock
+  Scenario: A deleted manual is known as deleted for long
+    Given Anna has the manual "solar"
+    When Anna deletes the manual "solar"
+    And 60 minutes pass
+    And Anna deletes the manual "solar"
+    Then Anna is told that it is done

@@ -162,3 +162,10 @@ Feature: Large manuals
     Then Bert is refused because "it is not there"
     When Bert lists the manuals
     Then Bert sees 0 manuals
+
+  @clock
+  Scenario: The link is good for all of its quarter of an hour
+    Given Anna announces a manual of 4200000 bytes
+    When 14 minutes pass
+    And Anna puts the file where the link leads
+    Then the link takes it

@@ -119,3 +119,12 @@ Feature: Quota
     And Anna asks 3 questions at once
     Then exactly 3 of the questions of Anna are answered
     And Anna sees 3 questions under today's date
+
+  @clock
+  Scenario: Who has used up the day and the month is told of the month
+    Given it is noon on day 2 of a month
+    And Anna asks until 4 questions are left today
+    When 1440 minutes pass
+    And Anna asks until 0 questions are left today
+    And Anna asks "How do I reset it?"
+    Then Anna is told to come back next month

@@ -49,3 +49,31 @@ Feature: Rate limit
     When Anna asks "How do I reset it?"
     Then Anna is refused because "there were too many calls"
     And Anna is charged 0 questions
+
+  @addresses
+  Scenario: Who changes the place does not get round the limit
+    Given Anna calls as often as the rate limit allows
+    When Anna is at the address "127.213.7.9"
+    And Anna calls once more
+    Then Anna is asked to slow down
+
+  @direct
+  Scenario: Calls of nobody count for the place that they come from
+    Given Anna calls as often as the rate limit allows
+    When Anna tries to "list the manuals" with "no token"
+    Then Anna is refused because "there were too many calls"
+    When Anna tries to "call what is not there"
+    Then Anna is refused because "there were too many calls"
+
+  @clock
+  Scenario: The limit holds for the whole of its minute
+    Given Anna calls as often as the rate limit allows
+    When 50 seconds pass
+    And Anna calls once more
+    Then Anna is asked to slow down
+
+  @outages
+  Scenario: Calls that cannot be counted are not made
+    Given "the calls cannot be counted" for Anna
+    When Anna calls once more
+    Then Anna is refused because "the counters are out"

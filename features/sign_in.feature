@@ -179,3 +179,10 @@ Feature: Sign-in
     When Anna asks "Does the zirconium flux capacitor need oil?"
     Then Anna gets an answer
     And Manuel has written down nowhere "zirconium flux"
+
+  @clock
+  Scenario: A session is over a minute after its hour at the latest
+    Given Anna keeps the session
+    When 3665 seconds pass
+    And Anna tries to "list the manuals" with "the token that was kept"
+    Then Anna is refused because "the session has ended"

@@ -174,3 +174,17 @@ Feature: Signed requests
     Then Anna is refused because "the signature is out of time"
     When Anna lists the manuals
     Then Anna sees 1 manual
+
+  Scenario Outline: A signature to <call> works once
+    Given Anna has the manual "router"
+    And Anna has signed a call to "<call>"
+    And Anna sends the call that Anna signed
+    When Anna sends the call that Anna signed
+    Then Anna is refused because "the signature was used before"
+
+    Examples:
+      | call                     |
+      | delete a manual          |
+      | complete a large manual  |
+      | announce a large manual  |
+      | fetch a manual from the web |

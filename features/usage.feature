@@ -65,3 +65,19 @@ Feature: Usage and cost
     And Anna asks "How do I switch it off?"
     Then Anna sees 1 question under today's date
     And Anna sees 2 questions under yesterday's date
+
+  @clock
+  Scenario: The day and the month are counted apart
+    Given it is noon on day 10 of a month
+    And Anna asks 2 questions
+    When 1440 minutes pass
+    And Anna asks "How do I reset it?"
+    Then Anna sees 1 question used today and 3 this month
+
+  Scenario: What is heard is paid for
+    Given Anna has the recording "router-01.wav"
+    When Anna has the recording written down
+    And the cost of the answer to Anna is noted as "the first"
+    And Anna asks with the recording
+    And the cost of the answer to Anna is noted as "the second"
+    Then today's cost of Anna is "the first" and "the second" together

@@ -1,14 +1,17 @@
 //! The server process: configuration, logging, listening, and an orderly end. Listening comes before any call to AWS.
 
 mod framing;
+mod unread;
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use hyper::body::Incoming;
+use http::header;
+use hyper::body::{Body as _, Incoming};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -20,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
+use self::unread::Shared;
 use crate::app::error_processing;
 use crate::app::sweep;
 use crate::aws::clients;
@@ -218,7 +222,16 @@ async fn accept(
                     tracing::debug!(message = "ambiguous request refused");
                     return Ok(framing::refusal());
                 }
-                router.oneshot(request).await
+                // Who waits to be asked for the body sends none.
+                let unasked = request.headers().contains_key(header::EXPECT);
+                let request = request.map(Shared::new);
+                let sent = request.body().clone();
+                let answer: Result<_, Infallible> = router.oneshot(request).await;
+                let Ok(answer) = answer;
+                if answer.status().is_client_error() && !unasked && !sent.is_end_stream() {
+                    sent.drain().await;
+                }
+                Ok::<_, Infallible>(answer)
             }
         });
         let connection = hyper::server::conn::http1::Builder::new()

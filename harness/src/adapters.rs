@@ -19,6 +19,7 @@ pub mod lambda_host;
 pub mod lifeline;
 pub mod load_worker;
 pub mod outage;
+pub mod plain_http;
 pub mod poll;
 pub mod provision;
 pub mod resources;

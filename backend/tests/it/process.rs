@@ -114,6 +114,24 @@ fn what_can_be_read_as_two_requests_is_refused_and_ends_the_connection() {
     assert_eq!(answer.matches("HTTP/1.1 200 OK").count(), 2, "{answer}");
 }
 
+/// A client that writes on while it is refused is told why, and not cut off.
+#[test]
+fn who_sends_more_than_is_taken_is_told_so() {
+    let mut server = Running(command(&[("BIND_ADDRESS", "127.0.0.1:0")]).spawn().unwrap());
+    let mut log = BufReader::new(server.0.stdout.take().unwrap());
+    let mut line = String::new();
+    log.read_line(&mut line).unwrap();
+    let first: Value = serde_json::from_str(&line).unwrap();
+    let address = first["address"].as_str().unwrap();
+    let body = "a".repeat(12 << 20);
+    let (length, rest) = (body.len(), "connection: close\r\n\r\n");
+    let head = format!("POST /health HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n{rest}");
+    for _ in 0..5 {
+        let answer = said_to(address, &format!("{head}{body}"));
+        assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
+    }
+}
+
 #[test]
 fn it_says_where_it_listens_answers_and_ends_when_told() {
     let mut server = Running(command(&[("BIND_ADDRESS", "127.0.0.1:0")]).spawn().unwrap());

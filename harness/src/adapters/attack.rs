@@ -28,8 +28,8 @@ use std::time::Duration;
 
 use manuel_client::Signer;
 use manuel_client::contract::Contract;
-use tokio::sync::Mutex;
 use tokio::sync::OnceCell;
+use tokio::sync::RwLock;
 use verdict::domain::attack::Attack;
 use verdict::domain::attack::Payload;
 use verdict::domain::attack::Place;
@@ -41,6 +41,8 @@ use verdict::domain::stage::StageDescription;
 
 use crate::adapters::internet;
 use crate::adapters::internet::Connection;
+use crate::adapters::provision::ProvisionedUser;
+use crate::adapters::stores::Holdings;
 use crate::adapters::stores::Stores;
 
 pub use cast::Cast;
@@ -92,8 +94,8 @@ pub struct Arena {
     contract: Contract,
     /// Where the stage tells what was dialled, if it does.
     internet: Option<String>,
-    /// A connection by address does not say who caused it: attacks that may cause one take turns.
-    downloads: Mutex<()>,
+    /// A connection by address does not say who caused it: where one is seen, the attack is played again by itself.
+    downloads: RwLock<()>,
     keys: OnceCell<Keys>,
 }
 
@@ -120,7 +122,7 @@ impl Arena {
         let contract = Contract::new(words).map_err(|source| AttackError::Contract { source })?;
         let pinned = stage.capabilities.has(Capability::PinnedEgress);
         let internet = stage.admin.emulators_url.clone().filter(|_| pinned);
-        let (stage, downloads, keys) = (stage.clone(), Mutex::default(), OnceCell::new());
+        let (stage, downloads, keys) = (stage.clone(), RwLock::default(), OnceCell::new());
         Ok(Self { stage, front, stores, signer, contract, internet, downloads, keys })
     }
 
@@ -155,10 +157,28 @@ impl Arena {
     }
 
     async fn play_now(&self, cast: &Cast, attack: &Attack) -> Result<Outcome, AttackError> {
+        if !downloads(attack) {
+            return self.play_once(cast, attack).await;
+        }
+        let outcome = {
+            let _among_others = self.downloads.read().await;
+            self.play_once(cast, attack).await?
+        };
+        if outcome.seen.connections.iter().all(|one| one.name.is_some()) {
+            return Ok(outcome);
+        }
+        let _alone = self.downloads.write().await;
+        self.play_once(cast, attack).await
+    }
+
+    async fn play_once(&self, cast: &Cast, attack: &Attack) -> Result<Outcome, AttackError> {
         let alone = downloads(attack);
-        let _turn = if alone { Some(self.downloads.lock().await) } else { None };
         let dialled_before = self.dialled().await?;
-        let (attacker, victim) = self.holdings(cast).await?;
+        let known = cast.last_seen.lock().await.take();
+        let (attacker, victim) = match known {
+            Some(known) => known,
+            None => self.holdings(cast).await?,
+        };
         let shot = send::Shot::of(self, cast, attack);
         let answers = send::send(&shot).await?;
         let (attacker_after, victim_after) = self.holdings(cast).await?;
@@ -184,18 +204,16 @@ impl Arena {
             contract: &self.contract,
         };
         let held = check::check(&facts, &seen);
-        let stored = seen.attacker.manuals_added.iter();
-        upload::delete_all(&shot, stored).await?;
+        upload::delete_all(&shot, seen.attacker.manuals_added.iter()).await?;
+        if seen.attacker.manuals_added.is_empty() {
+            *cast.last_seen.lock().await = Some((attacker_after, victim_after));
+        }
         send::refuse_if_held_back(attack, &seen)?;
         Ok(Outcome { held, seen })
     }
 
-    async fn holdings(
-        &self,
-        cast: &Cast,
-    ) -> Result<(crate::adapters::stores::Holdings, crate::adapters::stores::Holdings), AttackError>
-    {
-        let of = |user: &crate::adapters::provision::ProvisionedUser| {
+    async fn holdings(&self, cast: &Cast) -> Result<(Holdings, Holdings), AttackError> {
+        let of = |user: &ProvisionedUser| {
             let (name, sub) = (user.username.clone(), user.sub.clone());
             async move { self.stores.holdings(&name, &sub).await }
         };

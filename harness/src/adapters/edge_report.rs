@@ -7,6 +7,8 @@ use thiserror::Error;
 use verdict::domain::features::EdgeRule;
 use verdict::domain::features::Enforced;
 
+use crate::adapters::plain_http;
+
 /// The admin API answers at once.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -30,7 +32,7 @@ struct Rule {
 
 /// The rules that are not enforced exactly, in their order.
 pub async fn rules(admin: &str) -> Result<Vec<EdgeRule>, EdgeReportError> {
-    let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build();
+    let client = plain_http::client(admin, TIMEOUT).build();
     let url = format!("{}/edge", admin.trim_end_matches('/'));
     let answer = client.map_err(EdgeReportError)?.get(url).send().await.map_err(EdgeReportError)?;
     let report = answer.error_for_status().map_err(EdgeReportError)?.json::<Report>().await;

@@ -6,6 +6,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::adapters::plain_http;
+
 /// The admin API answers at once.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -27,7 +29,7 @@ struct Service {
 
 /// Retrievals since the stage's start whose filter would let anybody's passages through.
 pub async fn unfiltered_retrieves(admin: &str) -> Result<u64, StatsError> {
-    let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build();
+    let client = plain_http::client(admin, TIMEOUT).build();
     let url = format!("{}/stats", admin.trim_end_matches('/'));
     let answer = client.map_err(StatsError)?.get(url).send().await.map_err(StatsError)?;
     let stats: Stats =

@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::adapters::plain_http;
+
 /// The admin API answers at once.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -39,7 +41,7 @@ impl Connection {
 
 /// All connections since the stage's start, oldest first.
 pub async fn connections(admin: &str) -> Result<Vec<Connection>, InternetError> {
-    let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build();
+    let client = plain_http::client(admin, TIMEOUT).build();
     let url = format!("{}/internet", admin.trim_end_matches('/'));
     let answer = client.map_err(InternetError)?.get(url).send().await.map_err(InternetError)?;
     let report = answer.error_for_status().map_err(InternetError)?.json::<Report>().await;

@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::adapters::lambda_host::Figures;
 use crate::adapters::lambda_host::Function;
+use crate::adapters::plain_http;
 
 /// The admin API answers at once.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -21,7 +22,7 @@ pub struct FiguresError(#[source] reqwest::Error);
 
 /// Reads the counts at `admin`, a base URL.
 pub async fn read(admin: &str) -> Result<ByFunction, FiguresError> {
-    let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build();
+    let client = plain_http::client(admin, TIMEOUT).build();
     let url = format!("{}/lambda", admin.trim_end_matches('/'));
     let answer = client.map_err(FiguresError)?.get(url).send().await.map_err(FiguresError)?;
     answer.error_for_status().map_err(FiguresError)?.json().await.map_err(FiguresError)

@@ -15,6 +15,8 @@ use sha2::Sha256;
 use thiserror::Error;
 use verdict::domain::profile::Outage;
 
+use crate::adapters::plain_http;
+
 /// A lease of the admin API ends after this at the latest, in milliseconds.
 const LEASE_MS: u64 = 15_000;
 /// The admin API answers at once.
@@ -115,11 +117,7 @@ pub async fn begin(
     sub: Option<&str>,
 ) -> Result<Held, OutageError> {
     let admin = admin.ok_or(OutageError::NoAdmin)?.trim_end_matches('/');
-    let http = reqwest::Client::builder()
-        .no_proxy()
-        .timeout(ADMIN_TIMEOUT)
-        .build()
-        .map_err(OutageError::Send)?;
+    let http = plain_http::client(admin, ADMIN_TIMEOUT).build().map_err(OutageError::Send)?;
     let mut body = json!({
         "service": outage.service,
         // Null is everybody.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use manuel_client::ManuelClient;
 use rand::Rng as _;
+use tokio::sync::Mutex;
 
 use super::Arena;
 use super::AttackError;
@@ -14,6 +15,7 @@ use crate::adapters::provision::ManualFile;
 use crate::adapters::provision::ProvisionedUser;
 use crate::adapters::provision::REQUEST;
 use crate::adapters::provision::WantedUser;
+use crate::adapters::stores::Holdings;
 
 /// Users that are made at once.
 const CONCURRENCY: usize = 8;
@@ -42,6 +44,8 @@ pub struct Cast {
     /// How the victim's manual is called.
     pub victim_filename: String,
     pub(super) client: ManuelClient,
+    /// What both had after the last play, where nothing of it was taken away again: what they have before the next.
+    pub(super) last_seen: Mutex<Option<(Holdings, Holdings)>>,
     /// The id of the attacker's own manual.
     pub own_manual: String,
     /// The id of the victim's manual.
@@ -88,6 +92,7 @@ impl Arena {
                 secret,
                 victim_filename,
                 client,
+                last_seen: Mutex::default(),
                 own_manual,
                 victim_manual,
             });

@@ -6,13 +6,13 @@ use verdict::domain::stage::Limits;
 /// Attacks that one cast plays at most: each takes up to four requests, and the stages' rate limit allows 120 a minute.
 const MOST: usize = 24;
 
-/// Hands of attacks, each for a cast of its own. An attack may be charged once, and one answer of the quota is kept free.
+/// Hands of attacks, each for a cast of its own. An attack may be charged once.
 pub fn deal<'a>(
     attacks: impl IntoIterator<Item = &'a Attack>,
     limits: &Limits,
 ) -> Vec<Vec<&'a Attack>> {
     let quota = limits.daily_quota.min(limits.monthly_quota);
-    let charged_most = usize::try_from(quota.saturating_sub(1)).unwrap_or(usize::MAX).max(1);
+    let charged_most = usize::try_from(quota).unwrap_or(usize::MAX).max(1);
     let mut hands: Vec<Vec<&Attack>> = Vec::new();
     let mut charged = 0;
     for attack in attacks {
@@ -69,7 +69,7 @@ mod tests {
             |attacks: &[Attack]| deal(attacks, &limits).iter().map(Vec::len).collect::<Vec<_>>();
         let (asked, refused) =
             (attack(Place::Question, "200"), attack(Place::Question, "400 question_invalid"));
-        assert_eq!(lengths(&vec![asked.clone(); 9]), [4, 4, 1]);
+        assert_eq!(lengths(&vec![asked.clone(); 9]), [5, 4]);
         assert_eq!(lengths(&vec![refused.clone(); 30]), [24, 6]);
         assert_eq!(lengths(&[asked.clone(), refused, asked]), [3]);
         assert!(deal(&[], &limits).is_empty());

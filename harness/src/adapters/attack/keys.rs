@@ -18,6 +18,8 @@ use verdict::domain::stage::StageDescription;
 
 use super::AttackError;
 
+use crate::adapters::plain_http;
+
 /// The pool's page answers at once.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// DER of `rsaEncryption` with its parameters (RFC 8017, A.1).
@@ -57,7 +59,7 @@ impl Keys {
             pool.endpoint.trim_end_matches('/'),
             pool.user_pool_id
         );
-        let http = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).build().map_err(read)?;
+        let http = plain_http::client(&url, TIMEOUT).build().map_err(read)?;
         let answer = http.get(url).send().await.map_err(read)?;
         let set: KeySet = answer.error_for_status().map_err(read)?.json().await.map_err(read)?;
         let key = set.keys.into_iter().next();

@@ -29,6 +29,8 @@ use super::seen::Answered;
 use super::seen::Role;
 use super::send::Shot;
 
+use crate::adapters::plain_http;
+
 const PATH: &str = "/api/manuals";
 /// `exp` in a century.
 const FOREVER: u64 = 4_900_000_000;
@@ -115,7 +117,7 @@ async fn minted(shot: &Shot<'_>, trick: TokenTrick) -> Result<String, AttackErro
     let admin = shot.arena.stage.admin.emulators_url.as_deref().unwrap_or_default();
     let fault = serde_json::to_value(trick).unwrap_or_default();
     let wanted = json!({ "username": shot.cast.attacker.username, "fault": fault });
-    let http = reqwest::Client::builder().no_proxy().timeout(std::time::Duration::from_secs(10));
+    let http = plain_http::client(admin, std::time::Duration::from_secs(10));
     let http = http.build().map_err(|error| failed("no client", Some(error)))?;
     let refused = |error| failed("the pool did not make it", Some(error));
     let url = format!("{}/tokens", admin.trim_end_matches('/'));

@@ -21,6 +21,7 @@ use super::call::post;
 use super::seen::Answered;
 use super::seen::Role;
 use super::send::Shot;
+use crate::adapters::plain_http;
 use crate::adapters::poll;
 use crate::adapters::poll::Pace;
 
@@ -95,7 +96,7 @@ pub(super) async fn large(
         what: "the file in the store".to_owned(),
         seen,
     };
-    let http = reqwest::Client::builder().no_proxy().timeout(PUT).build();
+    let http = plain_http::client(&url, PUT).build();
     let put = http.map_err(|error| unprepared(error.to_string()))?.put(url);
     let put = put
         .header("content-type", content_type)

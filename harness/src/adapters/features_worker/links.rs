@@ -11,6 +11,8 @@ use http::HeaderValue;
 use super::outcome::StepError;
 use super::outcome::StepResult;
 
+use crate::adapters::plain_http;
+
 /// Some ten megabytes, to a store on this machine or in one region.
 const WITHIN: Duration = Duration::from_secs(30);
 /// Longest piece of the store's words in a message.
@@ -45,7 +47,7 @@ impl StoreAnswer {
 
 /// Fetches what a link gives.
 pub async fn get(url: &str) -> StepResult<StoreAnswer> {
-    answer(client()?.get(url)).await
+    answer(client(url)?.get(url)).await
 }
 
 /// Puts a file where a link leads, with the headers that go with the link. The client says the length of the file itself: a
@@ -65,11 +67,11 @@ pub async fn put(
         };
         headers.insert(name, value);
     }
-    answer(client()?.put(url).headers(headers).body(file)).await
+    answer(client(url)?.put(url).headers(headers).body(file)).await
 }
 
-fn client() -> StepResult<reqwest::Client> {
-    let client = reqwest::Client::builder().no_proxy().timeout(WITHIN).build();
+fn client(url: &str) -> StepResult<reqwest::Client> {
+    let client = plain_http::client(url, WITHIN).build();
     client.map_err(|error| StepError::lost_by("cannot make a client for links", &error))
 }
 

@@ -15,6 +15,8 @@ use super::outcome::StepResult;
 use super::params::Who;
 use super::world::FeatureWorld;
 
+use crate::adapters::plain_http;
+
 /// The user pool of a stage answers at once; making a key of a stranger's takes half a second.
 const POOL: Duration = Duration::from_secs(10);
 
@@ -74,7 +76,7 @@ async fn minted(world: &mut FeatureWorld, who: &Who, fault: &str) -> StepResult<
     let url = format!("{}/tokens", admin.trim_end_matches('/'));
     let body = json!({ "username": person.username, "fault": fault });
     let failed = |error: reqwest::Error| StepError::lost_by("no token was made", &error);
-    let answer = http()?.post(url).json(&body).send().await.map_err(failed)?;
+    let answer = http(&url)?.post(url).json(&body).send().await.map_err(failed)?;
     let answer = answer.error_for_status().map_err(failed)?;
     Ok(answer.json::<Minted>().await.map_err(failed)?.token)
 }
@@ -91,7 +93,7 @@ async fn known(world: &mut FeatureWorld, who: &Who) -> StepResult<Known> {
         pool.user_pool_id
     );
     let failed = |error: reqwest::Error| StepError::lost_by("the pool's public keys", &error);
-    let answer = http()?.get(url).send().await.map_err(failed)?;
+    let answer = http(&url)?.get(url).send().await.map_err(failed)?;
     let keys: PublicKeys =
         answer.error_for_status().map_err(failed)?.json().await.map_err(failed)?;
     let key = keys.keys.into_iter().next();
@@ -99,7 +101,7 @@ async fn known(world: &mut FeatureWorld, who: &Who) -> StepResult<Known> {
     Ok(Known { other_sub, modulus: key.n })
 }
 
-fn http() -> StepResult<reqwest::Client> {
-    let client = reqwest::Client::builder().no_proxy().timeout(POOL).build();
+fn http(url: &str) -> StepResult<reqwest::Client> {
+    let client = plain_http::client(url, POOL).build();
     client.map_err(|error| StepError::lost_by("the user pool", &error))
 }

@@ -178,6 +178,8 @@ fn plan(
         }
     }
     scenarios.shuffle(&mut ChaCha12Rng::seed_from_u64(run.seed));
+    // What takes longest is begun first, or everybody waits for it in the end.
+    scenarios.sort_by_key(|scenario| !scenario.tags.iter().any(|tag| tag == "slow"));
     let run_id = dir.path().file_name().map(|name| name.to_string_lossy().into_owned());
     FeaturesPlan {
         schema: FEATURES_RUN_SCHEMA.to_owned(),

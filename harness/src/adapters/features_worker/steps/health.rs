@@ -1,8 +1,11 @@
 //! Whether Manuel is up, how its parts are, and which build answers.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use manuel_client::Request;
 use manuel_client::answers::DeepHealthAnswer;
 use manuel_client::answers::DependencyCheck;
@@ -15,15 +18,23 @@ use super::super::outcome::StepError;
 use super::super::outcome::StepResult;
 use super::super::outcome::check;
 use super::super::params::Who;
+use super::super::run::How;
+use super::super::seen::Seen;
 use super::super::world::FeatureWorld;
 use super::super::world::Waiting;
 use super::calls::request;
 use crate::adapters::outage;
+use crate::adapters::poll;
+use crate::adapters::poll::Pace;
 
 /// A picture of the parts is shown again for a second, and each part has two to answer (api.md, "Routes").
 const SEEN_WITHIN: Duration = Duration::from_secs(12);
 /// Health is told within this, whatever is out (api.md, "Routes").
 const UP_WITHIN_US: u64 = 50_000;
+/// Outcomes of ten seconds count (api.md, "Errors, time-outs, retries"): by then, all of them are of this scenario.
+const LEFT_ALONE: Duration = Duration::from_secs(20);
+/// Questions at once: no more than a day has.
+const ASKED: usize = 8;
 /// On a machine that other scenarios keep busy one of so many looks is quick.
 const LOOKS: u32 = 5;
 
@@ -70,8 +81,9 @@ steps! {
     /// Says that every part is out that can be asked, and that it can serve nobody; waits, at most 12 s.
     Then "Manuel tells {who} that every part is out" (world, who: Who) => every_part(world, who);
 
-    /// Says that it leaves this part alone, for most calls to it failed: "the search" or "the model"; waits, at most 12 s.
-    Then "Manuel tells {who} that it leaves {text} alone" (world, who: Who, part: String) => leaves_alone(world, who, part);
+    /// Asks again and again until Manuel says that it leaves a part alone, for half of all calls to it failed: "the search" or
+    /// "the model"; at most 20 s.
+    When "{who} asks {text} until Manuel leaves {text} alone" (world, who: Who, question: String, part: String) => leaves_alone(world, who, question, part);
 
     /// Neither a table, a bucket, nor anything else that only the inside knows is named.
     Then "the answer to {who} names nothing of the inside" (world, who: Who) => names_nothing(world, who);
@@ -135,18 +147,34 @@ async fn there_again(world: &mut FeatureWorld) -> StepResult {
     Ok(())
 }
 
-async fn leaves_alone(world: &mut FeatureWorld, who: Who, part: String) -> StepResult {
+async fn leaves_alone(
+    world: &mut FeatureWorld,
+    who: Who,
+    question: String,
+    part: String,
+) -> StepResult {
     let name = part.strip_prefix("the ").unwrap_or(&part).to_owned();
-    let expected = format!("{name} down, its breaker open");
-    world
-        .wait_for(&who, (Request::DeepHealth, SEEN_WITHIN), expected, |seen| {
-            let Parsed::DeepHealth(picture) = &seen.parsed else { return Waiting::Never };
-            let open = |check: &DependencyCheck| {
-                check.name == name && check.status == "down" && check.breaker == "open"
-            };
-            if picture.checks.iter().any(open) { Waiting::Over } else { Waiting::On }
-        })
-        .await
+    let person = world.person(&who).await?;
+    let run = Arc::clone(&world.run);
+    let (request, how) = (Request::Query { question }, How::default());
+    let waited = poll::until(Pace::sparing(LEFT_ALONE), "no answer".to_owned(), async || {
+        let asked = (0..ASKED).map(|_| run.exchange(&person, &request, &how));
+        drop(join_all(asked).await);
+        match run.exchange(&person, &Request::DeepHealth, &how).await.1 {
+            Ok(seen) if is_open(&seen, &name) => ControlFlow::Break(Ok(())),
+            Ok(seen) => ControlFlow::Continue(seen.summary()),
+            Err(error) => ControlFlow::Break(Err(error)),
+        }
+    });
+    waited.await.unwrap_or_else(|expired| {
+        Err(StepError::broken(format!("{part} left alone, its breaker open"), expired.last_seen))
+    })
+}
+
+fn is_open(seen: &Seen, name: &str) -> bool {
+    let Parsed::DeepHealth(picture) = &seen.parsed else { return false };
+    let open = |check: &DependencyCheck| check.name == name && check.breaker == "open";
+    picture.checks.iter().any(open)
 }
 
 async fn up(world: &mut FeatureWorld, who: Who) -> StepResult {
