@@ -178,7 +178,7 @@ Feature: Sign-in
   Scenario: What is asked is written down nowhere
     When Anna asks "Does the zirconium flux capacitor need oil?"
     Then Anna gets an answer
-    And Manuel has written down nowhere "zirconium flux"
+    And Manuel writes down the call of Anna, and nowhere "zirconium flux"
 
   @clock
   Scenario: A session is over a minute after its hour at the latest

@@ -76,6 +76,16 @@ fn a_port_that_is_taken_ends_with_1_and_a_sentence() {
     assert!(text.contains(&format!("cannot listen on {address}")), "{text}");
 }
 
+/// A server that listens, its log, and the first line of it.
+fn listening() -> (Running, BufReader<std::process::ChildStdout>, Value) {
+    let mut server = Running(command(&[("BIND_ADDRESS", "127.0.0.1:0")]).spawn().unwrap());
+    let mut log = BufReader::new(server.0.stdout.take().unwrap());
+    let mut line = String::new();
+    log.read_line(&mut line).unwrap();
+    let first = serde_json::from_str(&line).expect(&line);
+    (server, log, first)
+}
+
 /// What comes back to these bytes on one connection.
 fn said_to(address: &str, bytes: &str) -> String {
     let mut connection = TcpStream::connect(address).unwrap();
@@ -88,11 +98,7 @@ fn said_to(address: &str, bytes: &str) -> String {
 
 #[test]
 fn what_can_be_read_as_two_requests_is_refused_and_ends_the_connection() {
-    let mut server = Running(command(&[("BIND_ADDRESS", "127.0.0.1:0")]).spawn().unwrap());
-    let mut log = BufReader::new(server.0.stdout.take().unwrap());
-    let mut line = String::new();
-    log.read_line(&mut line).unwrap();
-    let first: Value = serde_json::from_str(&line).unwrap();
+    let (_server, _log, first) = listening();
     let address = first["address"].as_str().unwrap();
     let behind = "GET /version HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     for (headers, status) in [
@@ -117,11 +123,7 @@ fn what_can_be_read_as_two_requests_is_refused_and_ends_the_connection() {
 /// A client that writes on while it is refused is told why, and not cut off.
 #[test]
 fn who_sends_more_than_is_taken_is_told_so() {
-    let mut server = Running(command(&[("BIND_ADDRESS", "127.0.0.1:0")]).spawn().unwrap());
-    let mut log = BufReader::new(server.0.stdout.take().unwrap());
-    let mut line = String::new();
-    log.read_line(&mut line).unwrap();
-    let first: Value = serde_json::from_str(&line).unwrap();
+    let (_server, _log, first) = listening();
     let address = first["address"].as_str().unwrap();
     let body = "a".repeat(12 << 20);
     let (length, rest) = (body.len(), "connection: close\r\n\r\n");
@@ -134,15 +136,11 @@ fn who_sends_more_than_is_taken_is_told_so() {
 
 #[test]
 fn it_says_where_it_listens_answers_and_ends_when_told() {
-    let mut server = Running(command(&[("BIND_ADDRESS", "127.0.0.1:0")]).spawn().unwrap());
-    let mut log = BufReader::new(server.0.stdout.take().unwrap());
-    let mut line = String::new();
-    log.read_line(&mut line).unwrap();
-    let first: Value = serde_json::from_str(&line).unwrap();
+    let (mut server, mut log, first) = listening();
     assert_eq!(
         (&first["message"], &first["level"]),
         (&"listening".into(), &"INFO".into()),
-        "{line}"
+        "{first}"
     );
     assert_eq!(first["version"], backend::VERSION);
     let address = first["address"].as_str().unwrap();

@@ -36,11 +36,11 @@ use verdict::domain::attack::Place;
 use verdict::domain::attack::place::FilenameCall;
 use verdict::domain::stage::Capability;
 use verdict::domain::stage::Limits;
-use verdict::domain::stage::SecretRef;
 use verdict::domain::stage::StageDescription;
 
 use crate::adapters::internet;
 use crate::adapters::internet::Connection;
+use crate::adapters::provision;
 use crate::adapters::provision::ProvisionedUser;
 use crate::adapters::stores::Holdings;
 use crate::adapters::stores::Stores;
@@ -112,11 +112,7 @@ impl Arena {
     /// A stage whose stores can be read.
     pub async fn open(stage: &StageDescription, front: Front) -> Result<Self, AttackError> {
         let stores = Stores::of(stage).await.map_err(|source| AttackError::Stores { source })?;
-        let SecretRef::Throwaway(key) = &stage.hmac_key else {
-            return Err(AttackError::UnresolvedKey);
-        };
-        let signer =
-            Signer::new(key.as_bytes()).map_err(|source| AttackError::Signer { source })?;
+        let signer = provision::signer(stage).map_err(|source| AttackError::Signer { source })?;
         let words = stage.resources.names();
         let words = words.into_iter().filter(|word| word.chars().count() >= Contract::LEAST_WORD);
         let contract = Contract::new(words).map_err(|source| AttackError::Contract { source })?;

@@ -261,18 +261,8 @@ async fn equip(job: &FeaturesJob, material: Material) -> Result<Run, FeaturesWor
     } else {
         None
     };
-    let resources = &stage.resources;
-    let words = [
-        &resources.usage_table,
-        &resources.manuals_table,
-        &resources.rate_limit_table,
-        &resources.errors_table,
-        &resources.manuals_bucket,
-        &resources.audio_bucket,
-        &resources.knowledge_base_id,
-        &resources.data_source_id,
-    ];
-    let contract = Contract::new(words).map_err(|source| prepare("the contract", source))?;
+    let contract =
+        Contract::new(stage.resources.names()).map_err(|source| prepare("the contract", source))?;
     let contract = contract.behind_edge(stage.capabilities.has(Capability::Edge));
     let document =
         ApiDocument::read(&job.root).map_err(|source| prepare("the API document", source))?;

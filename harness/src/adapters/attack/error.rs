@@ -4,7 +4,6 @@ use std::error::Error as StdError;
 use std::time::Duration;
 
 use manuel_client::PrepareError;
-use manuel_client::SignError;
 use manuel_client::WireError;
 use manuel_client::connection::ConnectionError;
 use manuel_client::contract::ShortWord;
@@ -24,15 +23,12 @@ pub enum AttackError {
         #[source]
         source: StoresError,
     },
-    /// The key is a reference that nobody resolved.
-    #[error("the stage's signing key is a reference that this build cannot resolve")]
-    UnresolvedKey,
     /// The key cannot be used.
     #[error("the stage's signing key cannot be used")]
     Signer {
         /// Why.
         #[source]
-        source: SignError,
+        source: ProvisionError,
     },
     /// A name of the stage is too short to be looked for.
     #[error("a name of the stage cannot be looked for")]

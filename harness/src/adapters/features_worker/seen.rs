@@ -83,9 +83,11 @@ impl Seen {
     /// A refusal of this status and code.
     pub fn refused_with(&self, status: u16, code: &str) -> StepResult<&ErrorAnswer> {
         let error = self.refusal()?;
-        // Whoever is in front refuses for the same reason in words of its own.
-        let same_code = error.code == code || is_from_edge(&self.exchange);
-        if self.exchange.status == status && same_code {
+        // Whoever is in front refuses in words of its own: a token for its shape, or what is too large. Its other refusals,
+        // such as for a rate of its own, are none of Manuel's.
+        let in_front = is_from_edge(&self.exchange)
+            && (status == 413 || (code.starts_with("token_") && error.code.starts_with("token_")));
+        if self.exchange.status == status && (error.code == code || in_front) {
             return Ok(error);
         }
         Err(StepError::broken(format!("{status} `{code}`"), self.summary()))

@@ -14,6 +14,7 @@ use manuel_client::Request;
 use manuel_client::Session;
 use manuel_client::SignatureHeaders;
 use verdict::domain::features::RequestSeen;
+use verdict::domain::profile::Outage;
 
 use super::outcome::StepError;
 use super::outcome::StepResult;
@@ -23,6 +24,7 @@ use super::recording::Recording;
 use super::run::How;
 use super::run::Run;
 use super::seen::Seen;
+use crate::adapters::outage;
 use crate::adapters::outage::Held;
 use crate::adapters::poll;
 use crate::adapters::poll::Pace;
@@ -44,6 +46,19 @@ pub enum Waiting {
     On,
     /// It can never come.
     Never,
+}
+
+/// How a dependency fails, in AWS's own words (chaos.md §2.3).
+#[derive(Clone, Copy, Debug)]
+pub struct Failure<'a> {
+    /// `dynamodb`, `bedrock-runtime` …
+    pub service: &'a str,
+    /// One operation; all of the service's where absent.
+    pub operation: Option<&'a str>,
+    /// Its code.
+    pub error: &'a str,
+    /// Its HTTP status.
+    pub status: u16,
 }
 
 /// What came of one attack.
@@ -69,7 +84,7 @@ pub struct FeatureWorld {
     /// Values that a later step looks at, by a name of the step's own choice.
     pub kept: BTreeMap<String, String>,
     /// Dependencies that are out for somebody of the scenario.
-    pub outages: Vec<Held>,
+    outages: Vec<Held>,
     /// The recording that somebody has.
     pub recordings: BTreeMap<Who, Recording>,
     /// Requests that somebody signed to be sent later, each with its signature.
@@ -172,6 +187,34 @@ impl FeatureWorld {
     /// Takes somebody in who was made elsewhere: what they have is taken away with the scenario.
     pub fn adopt(&mut self, (who, person): (Who, Person)) {
         self.people.insert(who, person);
+    }
+
+    /// Lets a dependency fail as `failure` says, for the user with this `sub` or for everybody, until the scenario ends or
+    /// [`Self::mend`] is called.
+    pub async fn break_down(&mut self, failure: &Failure<'_>, sub: Option<&str>) -> StepResult {
+        let Failure { service, operation, error, status } = *failure;
+        let outage = Outage {
+            service: service.to_owned(),
+            operation: operation.map(str::to_owned),
+            error: error.to_owned(),
+            status,
+            message: format!("provoked by a scenario: {error}"),
+            at_ms: 0,
+            requests: 0,
+            expect_status: Vec::new(),
+        };
+        let admin = self.run.stage.admin.emulators_url.clone();
+        let held = outage::begin(admin.as_deref(), &outage, sub).await;
+        self.outages.push(held.map_err(|e| StepError::lost_by("the outage did not begin", &e))?);
+        Ok(())
+    }
+
+    /// Everything that fails is there again.
+    pub async fn mend(&mut self) -> StepResult {
+        for held in self.outages.drain(..) {
+            held.end().await.map_err(|e| StepError::lost_by("the outage did not end", &e))?;
+        }
+        Ok(())
     }
 
     /// Changes what is known of a person who was named before.

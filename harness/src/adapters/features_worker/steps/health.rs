@@ -11,7 +11,6 @@ use manuel_client::answers::DeepHealthAnswer;
 use manuel_client::answers::DependencyCheck;
 use manuel_client::answers::Health;
 use manuel_client::contract::Parsed;
-use verdict::domain::profile::Outage;
 
 use super::super::catalogue::steps;
 use super::super::outcome::StepError;
@@ -20,10 +19,10 @@ use super::super::outcome::check;
 use super::super::params::Who;
 use super::super::run::How;
 use super::super::seen::Seen;
+use super::super::world::Failure;
 use super::super::world::FeatureWorld;
 use super::super::world::Waiting;
 use super::calls::request;
-use crate::adapters::outage;
 use crate::adapters::poll;
 use crate::adapters::poll::Pace;
 
@@ -64,7 +63,7 @@ steps! {
     Given "everything behind Manuel is out" (world) => all_out(world);
 
     /// Every part answers again.
-    Does "everything is there again" (world) => there_again(world);
+    Does "everything is there again" (world) => world.mend();
 
     /// Says that it is up, within 50 ms of its own, and asks nothing behind it for that.
     Then "Manuel tells {who} at once that it is up" (world, who: Who) => up(world, who);
@@ -124,27 +123,8 @@ async fn all_out(world: &mut FeatureWorld) -> StepResult {
 
 async fn begin(world: &mut FeatureWorld, part: &Part) -> StepResult {
     let (_, _, service, operation, error, status) = *part;
-    let outage = Outage {
-        service: service.to_owned(),
-        operation: operation.map(str::to_owned),
-        error: error.to_owned(),
-        status,
-        message: format!("provoked by a scenario: {error}"),
-        at_ms: 0,
-        requests: 0,
-        expect_status: Vec::new(),
-    };
-    let admin = world.run.stage.admin.emulators_url.clone();
-    let held = outage::begin(admin.as_deref(), &outage, None).await;
-    world.outages.push(held.map_err(|e| StepError::lost_by("the outage did not begin", &e))?);
-    Ok(())
-}
-
-async fn there_again(world: &mut FeatureWorld) -> StepResult {
-    for held in world.outages.drain(..) {
-        held.end().await.map_err(|e| StepError::lost_by("the outage did not end", &e))?;
-    }
-    Ok(())
+    let failure = Failure { service, operation, error, status };
+    world.break_down(&failure, None).await
 }
 
 async fn leaves_alone(
@@ -230,24 +210,15 @@ async fn every_part(world: &mut FeatureWorld, who: Who) -> StepResult {
 }
 
 async fn names_nothing(world: &mut FeatureWorld, who: Who) -> StepResult {
-    let resources = &world.run.stage.resources;
-    let inside = [
-        &resources.usage_table,
-        &resources.manuals_table,
-        &resources.rate_limit_table,
-        &resources.errors_table,
-        &resources.manuals_bucket,
-        &resources.audio_bucket,
-        &resources.knowledge_base_id,
-        &resources.data_source_id,
-        &world.run.stage.cognito.user_pool_id,
-        &world.run.stage.cognito.client_id,
-    ];
+    let pool = &world.run.stage.cognito;
+    let of_pool = [pool.user_pool_id.as_str(), pool.client_id.as_str()];
+    let resources = world.run.stage.resources.names();
+    let mut inside = resources.iter().chain(&of_pool);
     let seen = world.seen(&who)?;
     let text = String::from_utf8_lossy(&seen.exchange.body).to_lowercase();
-    let named = inside.iter().filter(|name| text.contains(&name.to_lowercase())).count();
+    let named = inside.any(|name| text.contains(&name.to_lowercase()));
     let told = text.contains("arn:") || text.contains("http") || text.contains("exception");
-    check(named == 0 && !told, "no name, address or error of the inside", seen.summary())
+    check(!named && !told, "no name, address or error of the inside", seen.summary())
 }
 
 async fn test_clock(world: &mut FeatureWorld, who: Who) -> StepResult {

@@ -6,7 +6,6 @@ use manuel_client::Request;
 use manuel_client::answers::IngestionJobAnswer;
 use manuel_client::answers::JobState;
 use manuel_client::contract::Parsed;
-use verdict::domain::profile::Outage;
 
 use super::super::catalogue::steps;
 use super::super::outcome::StepError;
@@ -16,9 +15,9 @@ use super::super::params::Who;
 use super::super::seen::Seen;
 use super::super::shelf;
 use super::super::shelf::INDEXED;
+use super::super::world::Failure;
 use super::super::world::FeatureWorld;
 use super::super::world::Waiting;
-use crate::adapters::outage;
 
 /// A reason is a sentence, no dump.
 const REASON_CHARS_MAX: usize = 200;
@@ -74,20 +73,9 @@ async fn hinder(
     error: &'static str,
     status: u16,
 ) -> StepResult {
-    let outage = Outage {
-        service: "bedrock-agent".to_owned(),
-        operation: Some(operation.to_owned()),
-        error: error.to_owned(),
-        status,
-        message: format!("provoked by a scenario: {error}"),
-        at_ms: 0,
-        requests: 0,
-        expect_status: Vec::new(),
-    };
-    let admin = world.run.stage.admin.emulators_url.clone();
-    let held = outage::begin(admin.as_deref(), &outage, None).await;
-    world.outages.push(held.map_err(|e| StepError::lost_by("the outage did not begin", &e))?);
-    Ok(())
+    let operation = Some(operation);
+    let failure = Failure { service: "bedrock-agent", operation, error, status };
+    world.break_down(&failure, None).await
 }
 
 /// The job that the upload named.

@@ -1,16 +1,14 @@
 //! Dependencies that fail for one person, and how that is told.
 
-use verdict::domain::profile::Outage;
-
 use super::super::catalogue::steps;
 use super::super::outcome::StepError;
 use super::super::outcome::StepResult;
 use super::super::outcome::check;
 use super::super::params::Who;
+use super::super::world::Failure;
 use super::super::world::FeatureWorld;
 use super::manuals;
 use super::questions;
-use crate::adapters::outage;
 
 /// What a feature calls a failure → service, operation, error and status, in AWS's own words (chaos.md §2.3).
 const FAILURES: &[(&str, &str, Option<&str>, &str, u16)] = &[
@@ -83,20 +81,8 @@ async fn begin(world: &mut FeatureWorld, failure: &str, sub: Option<&str>) -> St
             names.join(", ")
         ))
     })?;
-    let outage = Outage {
-        service: (*service).to_owned(),
-        operation: operation.map(str::to_owned),
-        error: (*error).to_owned(),
-        status: *status,
-        message: format!("provoked by a scenario: {error}"),
-        at_ms: 0,
-        requests: 0,
-        expect_status: Vec::new(),
-    };
-    let admin = world.run.stage.admin.emulators_url.clone();
-    let held = outage::begin(admin.as_deref(), &outage, sub).await;
-    world.outages.push(held.map_err(|e| StepError::lost_by("the outage did not begin", &e))?);
-    Ok(())
+    let (service, operation, error, status) = (*service, *operation, *error, *status);
+    world.break_down(&Failure { service, operation, error, status }, sub).await
 }
 
 /// Somebody else for whom all goes well: a failure of one person's calls is then far from half of all, which is what would
@@ -115,10 +101,7 @@ async fn company(world: &mut FeatureWorld) -> StepResult {
 
 async fn well_again(world: &mut FeatureWorld, who: Who) -> StepResult {
     world.person(&who).await?;
-    for held in world.outages.drain(..) {
-        held.end().await.map_err(|e| StepError::lost_by("the outage did not end", &e))?;
-    }
-    Ok(())
+    world.mend().await
 }
 
 async fn try_again(world: &mut FeatureWorld, who: Who) -> StepResult {

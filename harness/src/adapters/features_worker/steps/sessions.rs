@@ -9,7 +9,6 @@ use manuel_client::SignInError;
 use proptest::sample::Index;
 use proptest::sample::select;
 use proptest::strategy::Strategy as _;
-use verdict::domain::profile::Outage;
 
 use super::super::catalogue::steps;
 use super::super::generated::Generated;
@@ -22,8 +21,8 @@ use super::super::outcome::StepResult;
 use super::super::outcome::check;
 use super::super::params::Who;
 use super::super::tokens;
+use super::super::world::Failure;
 use super::super::world::FeatureWorld;
-use crate::adapters::outage;
 use crate::adapters::poll;
 use crate::adapters::poll::Pace;
 
@@ -173,20 +172,13 @@ async fn refused(world: &mut FeatureWorld, who: &Who, call: Mannered) -> StepRes
 }
 
 async fn no_keys(world: &mut FeatureWorld) -> StepResult {
-    let outage = Outage {
-        service: "cognito-idp".to_owned(),
-        operation: Some("jwks.json".to_owned()),
-        error: "InternalErrorException".to_owned(),
+    let failure = Failure {
+        service: "cognito-idp",
+        operation: Some("jwks.json"),
+        error: "InternalErrorException",
         status: 503,
-        message: "provoked by a scenario".to_owned(),
-        at_ms: 0,
-        requests: 0,
-        expect_status: Vec::new(),
     };
-    let admin = world.run.stage.admin.emulators_url.clone();
-    let held = outage::begin(admin.as_deref(), &outage, None).await;
-    world.outages.push(held.map_err(|e| StepError::lost_by("the outage did not begin", &e))?);
-    Ok(())
+    world.break_down(&failure, None).await
 }
 
 async fn gets_nothing(world: &mut FeatureWorld, who: Who) -> StepResult {

@@ -20,8 +20,8 @@ steps! {
     /// The log tells of the last call of the person, and nowhere holds a token of theirs, nor a part of one that would do.
     Then "Manuel writes down the call of {who}, and no token" (world, who: Who) => no_token(world, who);
 
-    /// The log nowhere holds these words, which somebody sent.
-    Then "Manuel has written down nowhere {text}" (world, words: String) => nowhere(world, words);
+    /// The log tells of the last call of the person, and nowhere holds these words, which they sent.
+    Then "Manuel writes down the call of {who}, and nowhere {text}" (world, who: Who, words: String) => nowhere(world, who, words);
 }
 
 fn log(world: &FeatureWorld) -> StepResult<String> {
@@ -30,8 +30,9 @@ fn log(world: &FeatureWorld) -> StepResult<String> {
     backend_log::tail(path, 0).map_err(|e| StepError::lost_by("the log cannot be read", &e))
 }
 
-async fn no_token(world: &mut FeatureWorld, who: Who) -> StepResult {
-    let id = world.seen(&who)?.exchange.request_id().map(str::to_owned);
+/// The log, once it tells of `who`'s last call: before that, nothing in it says anything.
+async fn log_with_call(world: &FeatureWorld, who: &Who) -> StepResult<String> {
+    let id = world.seen(who)?.exchange.request_id().map(str::to_owned);
     let id = id.ok_or_else(|| StepError::lost("the answer has no request id"))?;
     let written = poll::until(Pace::quick(WRITTEN), (), || async {
         match log(world) {
@@ -40,10 +41,13 @@ async fn no_token(world: &mut FeatureWorld, who: Who) -> StepResult {
             Err(error) => ControlFlow::Break(Err(error)),
         }
     });
-    let Ok(log) = written.await else {
-        return Err(StepError::broken("a line of the log for the call", format!("none for {id}")));
-    };
-    let log = log?;
+    written.await.unwrap_or_else(|_expired| {
+        Err(StepError::broken("a line of the log for the call", format!("none for {id}")))
+    })
+}
+
+async fn no_token(world: &mut FeatureWorld, who: Who) -> StepResult {
+    let log = log_with_call(world, &who).await?;
     let person = world.person(&who).await?;
     let session = person.session.ok_or_else(|| StepError::lost(format!("{who} has no account")))?;
     for token in [&session.access_token, &session.id_token, &session.refresh_token] {
@@ -56,8 +60,8 @@ async fn no_token(world: &mut FeatureWorld, who: Who) -> StepResult {
     Ok(())
 }
 
-async fn nowhere(world: &mut FeatureWorld, words: String) -> StepResult {
-    let log = log(world)?;
+async fn nowhere(world: &mut FeatureWorld, who: Who, words: String) -> StepResult {
+    let log = log_with_call(world, &who).await?;
     let found = log.lines().find(|line| line.contains(&words)).unwrap_or_default();
     check(found.is_empty(), format!("\"{words}\" nowhere in the log"), found)
 }
