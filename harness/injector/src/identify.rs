@@ -1,0 +1,1 @@
+//! Which operation of which service a request calls, and on which resource.

@@ -1,0 +1,1 @@
+//! An error of a service in its true form on the wire.
