@@ -1,6 +1,7 @@
 //! What belongs to one request and must reach every layer below without being passed by hand: its id, its trace, its
 //! deadline, and the time it spent waiting for dependencies. Nothing here decides what is answered.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,7 @@ pub struct RequestContext {
     user_hash: OnceLock<String>,
     waiting: DependencyMeter,
     figures: Mutex<Figures>,
+    calls: Mutex<BTreeMap<(String, String), u32>>,
 }
 
 impl RequestContext {
@@ -39,6 +41,7 @@ impl RequestContext {
             user_hash: OnceLock::new(),
             waiting: DependencyMeter::default(),
             figures: Mutex::default(),
+            calls: Mutex::default(),
         }
     }
 
@@ -50,6 +53,14 @@ impl RequestContext {
     /// Names the user, once known, for the log and for `x-manuel-user`.
     pub fn identify(&self, user: &UserId) {
         self.user_hash.get_or_init(|| user.hash());
+    }
+
+    /// Counts a call of a service's operation; the how-manieth of this request it is, from 1.
+    pub fn next_call(&self, service: &str, operation: &str) -> u32 {
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = calls.entry((service.to_owned(), operation.to_owned())).or_default();
+        *count += 1;
+        *count
     }
 
     /// The hash of the user, if one is known yet.

@@ -175,9 +175,14 @@ async fn every_attempt_of_a_retried_call_carries_trace_and_user() {
     for request in &sent {
         assert_eq!(request.headers["traceparent"], trace.header().as_str());
         assert_eq!(request.headers["x-manuel-user"], anna().hash().as_str());
+        assert_eq!(request.headers["x-manuel-call"], "1", "attempts are of one call");
         let authorization = request.headers["authorization"].to_str().unwrap();
         assert!(!authorization.contains("traceparent"), "the headers come after signing");
     }
+    let again = ports.quota.read(&user, "2026-11-15", datetime!(2026-11-15 12:00 UTC));
+    context.scope(again).await.unwrap_err();
+    let sent = server.received_requests().await.unwrap();
+    assert_eq!(sent.last().unwrap().headers["x-manuel-call"], "2");
 }
 
 #[tokio::test]

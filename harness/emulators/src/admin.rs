@@ -39,7 +39,7 @@ use std::sync::Arc;
 
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
-use hyper::body::Incoming;
+use injector::Injector;
 use procfs::WithCurrentSystemInfo as _;
 use serde_json::{Value, json};
 
@@ -47,7 +47,7 @@ use crate::clock::Clock;
 use crate::cognito::Cognito;
 use crate::internet::Seen;
 use crate::outages::{BadField, Outages};
-use crate::server::{Body, Handler};
+use crate::server::{Body, Handler, Received};
 use crate::sns::Sns;
 use crate::sqs::Sqs;
 use crate::stats::Stats;
@@ -75,13 +75,23 @@ pub(crate) struct Admin {
 }
 
 impl Handler for Admin {
-    async fn handle(self, request: Request<Incoming>) -> Response<Body> {
+    async fn handle(self, request: Request<Received>) -> Response<Body> {
         self.answer(request).await
     }
 }
 
+/// The handler of the injector's own port.
+#[derive(Debug, Clone)]
+pub(crate) struct FaultsAdmin(pub(crate) Injector);
+
+impl Handler for FaultsAdmin {
+    async fn handle(self, request: Request<Received>) -> Response<Body> {
+        injector::admin::answer(self.0, request).await.map(Body::from)
+    }
+}
+
 impl Admin {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+    async fn answer(&self, request: Request<Received>) -> Response<Body> {
         let (parts, body) = request.into_parts();
         let body = match Limited::new(body, MAX_BODY).collect().await {
             Ok(body) => body.to_bytes(),

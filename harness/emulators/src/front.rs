@@ -8,12 +8,11 @@ use futures::future::BoxFuture;
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
-use hyper::body::Incoming;
 
 use crate::clock::Clock;
 use crate::model::Model;
 use crate::outages::Outages;
-use crate::server::{Body, Handler};
+use crate::server::{Body, Handler, Received};
 use crate::service::{Call, Service};
 use crate::signature::{self, Verifier};
 use crate::stats::Stats;
@@ -66,7 +65,7 @@ impl Front {
 }
 
 impl Handler for Front {
-    async fn handle(self, request: Request<Incoming>) -> Response<Body> {
+    async fn handle(self, request: Request<Received>) -> Response<Body> {
         let inner = self.0;
         let timed = inner.stats.begin(&inner.shared.clock);
         let (parts, body) = request.into_parts();
@@ -96,7 +95,7 @@ impl Inner {
         Some(wire::error(self.model.spelling(), outage.status, &outage.error, &outage.message))
     }
 
-    async fn answer(&self, parts: Parts, body: Incoming) -> Response<Body> {
+    async fn answer(&self, parts: Parts, body: Received) -> Response<Body> {
         let body = match Limited::new(body, MAX_BODY).collect().await {
             Ok(body) => body.to_bytes(),
             Err(error) => {

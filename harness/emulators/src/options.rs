@@ -36,6 +36,8 @@ pub struct Options {
     pub transcription_time: TranscriptionTime,
     /// The preset value of the HMAC key's secret.
     pub hmac_secret: String,
+    /// Where injected faults are written, a JSON line each; in memory only if absent.
+    pub fault_ledger: Option<PathBuf>,
 }
 
 impl fmt::Debug for Options {
@@ -63,6 +65,10 @@ pub enum StartError {
         #[source]
         source: crate::template::TemplateError,
     },
+    #[error("cannot use the fault ledger")]
+    Ledger(#[source] injector::ledger::LedgerError),
+    #[error("cannot read the catalogue of errors")]
+    Faults(#[source] injector::catalogue::CatalogueError),
     #[error("cannot listen on 127.0.0.1")]
     Listen(#[source] io::Error),
     #[error("cannot make the rest of the world")]

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use injector::ledger::Ledger;
+use injector::{Injector, InjectorLayer};
 use rand::SeedableRng as _;
 use rand_chacha::ChaCha12Rng;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::admin::{Admin, Looks};
+use crate::admin::{Admin, FaultsAdmin, Looks};
 use crate::bedrock::{self, LatencyModel};
 use crate::clock::Clock;
 use crate::cognito::{Cognito, PoolIds};
@@ -53,6 +55,8 @@ const SERVICES: [(&str, &str, &str); 8] = [
 pub struct Emulators {
     endpoints: BTreeMap<String, String>,
     admin_url: String,
+    injector: Injector,
+    injector_url: String,
     resources: Resources,
     internet: InternetRefs,
     keys: Keys,
@@ -72,6 +76,11 @@ impl Emulators {
     /// Where outages are declared and statistics read.
     pub fn admin_url(&self) -> &str {
         &self.admin_url
+    }
+
+    /// Where faults are injected before every service: `injector::admin`.
+    pub fn injector_url(&self) -> &str {
+        &self.injector_url
     }
 
     /// Names and ids of everything that was created.
@@ -109,6 +118,9 @@ impl Emulators {
         }
         self.servers.shutdown().await;
         self.background.shutdown().await;
+        if let Err(error) = self.injector.ledger().sync() {
+            tracing::error!(%error, "cannot keep the fault ledger");
+        }
     }
 }
 
@@ -191,6 +203,7 @@ struct Starting {
     region: String,
     shared: Shared,
     keys: Keys,
+    injector: Injector,
     models: BTreeMap<&'static str, (&'static str, Model)>,
     endpoints: BTreeMap<String, String>,
     stats: BTreeMap<&'static str, Arc<Stats>>,
@@ -212,10 +225,17 @@ impl Starting {
         let outages = Arc::new(Outages::new(clock.clone(), services.collect()));
         let mut background = JoinSet::new();
         background.spawn(clock.clone().follow());
+        let ledger = options.fault_ledger.as_deref().map(Ledger::append_to).transpose();
+        let ledger = ledger.map_err(StartError::Ledger)?.unwrap_or_else(Ledger::in_memory);
+        let keys = Keys::draw(options.seed);
+        let injector = Injector::new(options.seed, ledger).map_err(StartError::Faults)?;
+        // What the harness looks up or sets up itself is never hit.
+        injector.spare([Role::ReadOnly, Role::UserAdmin].map(|role| keys.pair(role).0));
         Ok(Self {
             region: options.region.clone(),
             shared: Shared { clock, outages, account_id: options.account_id.clone() },
-            keys: Keys::draw(options.seed),
+            keys,
+            injector,
             models,
             endpoints: BTreeMap::new(),
             stats: BTreeMap::new(),
@@ -279,7 +299,8 @@ impl Starting {
         let url = port.url();
         self.endpoints.insert(name.to_owned(), url.clone());
         self.stats.insert(name, stats);
-        self.servers.spawn(port.serve(handler, self.stop.clone()));
+        let faults = InjectorLayer::new(self.injector.clone(), name);
+        self.servers.spawn(port.serve(handler, Some(faults), self.stop.clone()));
         Ok(url)
     }
 
@@ -301,12 +322,18 @@ impl Starting {
         };
         let port = Port::bind().await.map_err(StartError::Listen)?;
         let admin_url = port.url();
-        self.servers.spawn(port.serve(admin, self.stop.clone()));
+        self.servers.spawn(port.serve(admin, None, self.stop.clone()));
+        let port = Port::bind().await.map_err(StartError::Listen)?;
+        let injector_url = port.url();
+        let faults = FaultsAdmin(self.injector.clone());
+        self.servers.spawn(port.serve(faults, None, self.stop.clone()));
         let refs = internet.refs();
         self.servers.spawn(internet.serve(self.stop.clone()));
         Ok(Emulators {
             endpoints: self.endpoints,
             admin_url,
+            injector: self.injector,
+            injector_url,
             resources,
             internet: refs,
             keys: self.keys,

@@ -41,6 +41,8 @@ const REGION: &str = "eu-west-1";
 const ACCOUNT: &str = "123456789012";
 /// Offset of the stage's clock, beside its logs.
 const CLOCK_FILE: &str = "clock";
+/// What was injected, beside its logs.
+const FAULT_LEDGER: &str = "faults.jsonl";
 
 /// How long the emulated model takes: a draw by seed, and a share for its output.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
@@ -154,6 +156,7 @@ impl EmbeddedStage {
             model_latency: settings.model_latency.into(),
             transcription_time: emulators::TranscriptionTime::default(),
             hmac_secret: hmac_secret.clone(),
+            fault_ledger: Some(settings.run_dir.join(FAULT_LEDGER)),
         })
         .await
         .map_err(|source| EmbeddedError::Start { source })?;
@@ -217,6 +220,7 @@ impl EmbeddedStage {
             users: Vec::new(),
             admin: Admin {
                 emulators_url: Some(self.emulators.admin_url().to_owned()),
+                injector_url: Some(self.emulators.injector_url().to_owned()),
                 lambda_url: backend.lambda_url,
                 edge_url: None,
                 clock_file: Some(self.clock_file.display().to_string()),

@@ -190,6 +190,10 @@ pub struct Admin {
     /// where no edge stands in front.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edge_url: Option<String>,
+    /// Base URL of the AWS injector's admin API (`/rules`, `/activity`, `/_localstack/chaos/faults`), which stands before
+    /// every endpoint that the backend calls; none where nothing can be injected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub injector_url: Option<String>,
     /// The `TEST_CLOCK_FILE` of the stage: a signed offset in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_file: Option<String>,

@@ -6,12 +6,11 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderName, Request, Response, header};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::Incoming;
 
 use crate::credentials::Access;
 use crate::dynamodb::pool::Pool;
 use crate::front::Shared;
-use crate::server::{Body, Handler};
+use crate::server::{Body, Handler, Received};
 use crate::signature::{self, Verifier};
 use crate::stats::Stats;
 use crate::wire::{self, Protocol};
@@ -52,7 +51,7 @@ impl Proxy {
 }
 
 impl Handler for Proxy {
-    async fn handle(self, request: Request<Incoming>) -> Response<Body> {
+    async fn handle(self, request: Request<Received>) -> Response<Body> {
         let inner = self.0;
         let timed = inner.stats.begin(&inner.shared.clock);
         inner.stats.look_at(request.headers());
@@ -63,7 +62,7 @@ impl Handler for Proxy {
 }
 
 impl Inner {
-    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Response<Body>> {
+    async fn answer(&self, request: Request<Received>) -> Result<Response<Body>, Response<Body>> {
         let (parts, body) = request.into_parts();
         let body = Limited::new(body, MAX_BODY)
             .collect()

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, header};
-use hyper::body::Incoming;
 use s3s::service::S3Service;
 use s3s::{S3Error, S3Result, s3_error};
 use uuid::Uuid;
@@ -13,7 +12,7 @@ use crate::clock::Clock;
 use crate::credentials::Keys;
 use crate::s3::presigned;
 use crate::s3::unread::Shared;
-use crate::server::{Body, Handler};
+use crate::server::{Body, Handler, Received};
 use crate::signature::parse_date;
 use crate::stats::Stats;
 
@@ -47,7 +46,7 @@ impl S3Front {
 }
 
 impl Handler for S3Front {
-    async fn handle(self, request: Request<Incoming>) -> Response<Body> {
+    async fn handle(self, request: Request<Received>) -> Response<Body> {
         let inner = self.0;
         let timed = inner.stats.begin(&inner.clock);
         inner.stats.look_at(request.headers());
@@ -65,7 +64,7 @@ impl Handler for S3Front {
 }
 
 impl Inner {
-    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+    async fn answer(&self, request: Request<Received>) -> Response<Body> {
         let (mut parts, body) = request.into_parts();
         let body = Shared::new(body);
         let admitted = self

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
+use injector::body::BodyError;
+
+use crate::server::Received;
 
 /// Most that is read on: no client of ours sends more in one piece.
 const MOST: usize = 64 * 1024 * 1024;
@@ -16,11 +19,11 @@ const WITHIN: Duration = Duration::from_secs(5);
 
 /// A body in two hands: of whom it is meant for, and of who reads what that one leaves.
 #[derive(Debug, Clone)]
-pub(super) struct Shared(Arc<Mutex<Incoming>>);
+pub(super) struct Shared(Arc<Mutex<Received>>);
 
 impl Shared {
     /// Puts a body into two hands.
-    pub(super) fn new(body: Incoming) -> Self {
+    pub(super) fn new(body: Received) -> Self {
         Self(Arc::new(Mutex::new(body)))
     }
 
@@ -42,12 +45,12 @@ impl Shared {
 
 impl Body for Shared {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let mut body = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Pin::new(&mut *body).poll_frame(context)
     }

@@ -63,6 +63,7 @@ async fn a_template_that_cannot_be_used_is_named() {
         model_latency: LatencyModel::zero(),
         transcription_time: emulators::TranscriptionTime::zero(),
         hmac_secret: "x".to_owned(),
+        fault_ledger: None,
     };
     let absent = folder.path().join("absent.yaml");
     let error = emulators::start(options(absent.clone())).await.unwrap_err();

@@ -200,5 +200,6 @@ fn options(folder: &TempDir, s3: S3Backing) -> Options {
         model_latency: LatencyModel::zero(),
         transcription_time: emulators::TranscriptionTime::zero(),
         hmac_secret: "the key of the test".to_owned(),
+        fault_ledger: None,
     }
 }

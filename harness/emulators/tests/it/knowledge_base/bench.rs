@@ -64,6 +64,7 @@ impl Bench {
             model_latency,
             transcription_time: emulators::TranscriptionTime::zero(),
             hmac_secret: "secret".to_owned(),
+            fault_ledger: None,
         })
         .await
         .unwrap();
