@@ -18,6 +18,9 @@ const TRACES: usize = 1 << 15;
 const REMEMBERED: usize = 4096;
 const ANSWERS: usize = 64;
 
+/// Answers to one read, each with its time.
+type Past = VecDeque<(Duration, Response<Bytes>)>;
+
 /// One rule that is on.
 #[derive(Debug)]
 pub(crate) struct Active {
@@ -29,7 +32,7 @@ pub(crate) struct Active {
     hits: AtomicU64,
     traces: Mutex<[BTreeMap<String, u64>; 2]>,
     bucket: Mutex<Option<(f64, Duration)>>,
-    answers: Mutex<BTreeMap<[u8; 32], VecDeque<(Duration, Response<Bytes>)>>>,
+    answers: Mutex<BTreeMap<[u8; 32], Past>>,
 }
 
 impl Active {

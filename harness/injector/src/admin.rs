@@ -52,7 +52,7 @@ struct Seed {
 }
 
 /// An answer that is an error.
-type Refusal = Response<Bytes>;
+type Refusal = Box<Response<Bytes>>;
 
 /// Answers one request of this interface.
 pub async fn answer<I>(injector: Injector, request: Request<I>) -> Response<Bytes>
@@ -64,11 +64,11 @@ where
         Ok(body) => body.to_bytes(),
         Err(error) if error.is::<LengthLimitError>() => {
             let text = format!("the body is over {MAX_BODY} bytes");
-            return error_page(StatusCode::PAYLOAD_TOO_LARGE, None, &text);
+            return *error_page(StatusCode::PAYLOAD_TOO_LARGE, None, &text);
         }
         Err(error) => {
             let text = format!("the body broke off: {error}");
-            return error_page(StatusCode::BAD_REQUEST, Some("body"), &text);
+            return *error_page(StatusCode::BAD_REQUEST, Some("body"), &text);
         }
     };
     let path: Vec<&str> = parts.uri.path().trim_matches('/').split('/').collect();
@@ -76,7 +76,7 @@ where
         ["_localstack", "chaos", what] => chaos(&injector, &parts.method, what, &body),
         _ => own(&injector, &parts.method, &path, (parts.uri.query(), &body)),
     };
-    answered.unwrap_or_else(|refusal| refusal)
+    answered.unwrap_or_else(|refusal| *refusal)
 }
 
 fn own(
@@ -267,12 +267,12 @@ fn not_allowed() -> Refusal {
     error_page(StatusCode::METHOD_NOT_ALLOWED, None, "this path does not take this method")
 }
 
-fn error_page(status: StatusCode, field: Option<&str>, text: &str) -> Response<Bytes> {
+fn error_page(status: StatusCode, field: Option<&str>, text: &str) -> Refusal {
     let mut body = json!({ "error": text });
     if let Some(field) = field {
         body["field"] = field.into();
     }
-    page(status, &body)
+    Box::new(page(status, &body))
 }
 
 fn page(status: StatusCode, body: &Value) -> Response<Bytes> {

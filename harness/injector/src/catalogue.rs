@@ -60,10 +60,20 @@ pub struct ErrorShape {
     pub operations: Vec<String>,
     /// Whether it may come in the middle of an event stream.
     #[serde(default)]
-    pub stream: bool,
-    /// Whether it comes nowhere else.
-    #[serde(default)]
-    pub in_streams_only: bool,
+    pub stream: InStream,
+}
+
+/// Whether an error comes in the middle of an event stream.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InStream {
+    /// Only as an answer.
+    #[default]
+    Never,
+    /// As an answer as well.
+    Also,
+    /// Only there.
+    Only,
 }
 
 fn yes() -> bool {
@@ -84,8 +94,7 @@ impl ErrorShape {
             namespace: None,
             query_code: None,
             operations: Vec::new(),
-            stream: false,
-            in_streams_only: false,
+            stream: InStream::Never,
         }
     }
 }
@@ -276,7 +285,7 @@ impl Service {
     /// What `operation` may answer before any stream has begun.
     pub fn errors_of<'a>(&'a self, operation: &'a str) -> impl Iterator<Item = &'a ErrorShape> {
         self.errors.values().filter(move |error| {
-            !error.in_streams_only
+            error.stream != InStream::Only
                 && (error.operations.is_empty()
                     || error.operations.iter().any(|of| of == operation))
         })

@@ -26,7 +26,7 @@ pub(crate) fn unit(
 ) -> f64 {
     let mut hash = Sha256::new();
     let key = attempt.key.to_string();
-    let counter = attempt.key.trace().is_none().then_some(sequence).unwrap_or_default();
+    let counter = if attempt.key.trace().is_none() { sequence } else { 0 };
     for part in [
         &seed.to_le_bytes()[..],
         rule.as_bytes(),

@@ -121,102 +121,107 @@ mod tests {
         })
     }
 
+    /// Service, request line, header, body, and what is told of them.
+    type Row =
+        (&'static str, &'static str, (&'static str, &'static str), &'static str, &'static str);
+
+    const NONE: (&str, &str) = ("x-none", "");
+    const ROWS: &[Row] = &[
+        (
+            "dynamodb",
+            "POST /",
+            ("x-amz-target", "DynamoDB_20120810.GetItem"),
+            r#"{"TableName":"t"}"#,
+            "GetItem t",
+        ),
+        (
+            "dynamodb",
+            "POST /",
+            ("x-amz-target", "DynamoDB_20120810.GetItem"),
+            r#"{"TableName":"arn:aws:dynamodb:eu-west-1:1:table/t"}"#,
+            "GetItem t",
+        ),
+        (
+            "dynamodb",
+            "POST /",
+            ("x-amz-target", "DynamoDB_20120810.TransactWriteItems"),
+            r#"{"TransactItems":[{"Put":{"TableName":"t"}}]}"#,
+            "TransactWriteItems t",
+        ),
+        (
+            "dynamodb",
+            "POST /",
+            ("x-amz-target", "DynamoDB_20120810.BatchGetItem"),
+            r#"{"RequestItems":{"t":{}}}"#,
+            "BatchGetItem t",
+        ),
+        (
+            "dynamodb",
+            "POST /",
+            ("x-amz-target", "DynamoDB_20120810.GetItem"),
+            "rubbish",
+            "GetItem -",
+        ),
+        (
+            "bedrock-runtime",
+            "POST /model/amazon.nova-lite-v1%3A0/converse",
+            NONE,
+            "{}",
+            "Converse amazon.nova-lite-v1:0",
+        ),
+        (
+            "bedrock-agent",
+            "PUT /knowledgebases/K/datasources/D/ingestionjobs/",
+            NONE,
+            "{}",
+            "StartIngestionJob K",
+        ),
+        (
+            "bedrock-agent",
+            "POST /knowledgebases/K/datasources/D/ingestionjobs/",
+            NONE,
+            "{}",
+            "ListIngestionJobs K",
+        ),
+        ("bedrock-agent-runtime", "POST /knowledgebases/K/retrieve", NONE, "{}", "Retrieve K"),
+        ("bedrock-agent-runtime", "GET /knowledgebases/K/retrieve", NONE, "{}", "-"),
+        (
+            "sqs",
+            "POST /",
+            ("x-amz-target", "AmazonSQS.SendMessage"),
+            r#"{"QueueUrl":"http://127.0.0.1:1/12/q"}"#,
+            "SendMessage q",
+        ),
+        (
+            "sns",
+            "POST /",
+            NONE,
+            "Action=Publish&TopicArn=arn%3Aaws%3Asns%3Aeu-west-1%3A1%3Aalerts",
+            "Publish alerts",
+        ),
+        (
+            "transcribe",
+            "POST /service/Transcribe/operation/GetTranscriptionJob",
+            ("smithy-protocol", "rpc-v2-cbor"),
+            "",
+            "GetTranscriptionJob -",
+        ),
+        (
+            "secretsmanager",
+            "POST /",
+            ("x-amz-target", "secretsmanager.GetSecretValue"),
+            r#"{"SecretId":"s"}"#,
+            "GetSecretValue s",
+        ),
+        ("cognito-idp", "GET /pool/.well-known/jwks.json", NONE, "", "-"),
+        ("s3", "PUT /bucket/a/key", NONE, "", "PutObject bucket"),
+        ("s3", "GET /a/key", ("host", "bucket.s3.eu-west-1.amazonaws.com"), "", "GetObject bucket"),
+    ];
+
     #[test]
     fn requests_of_every_protocol() {
-        let json = |target: &'static str| ("x-amz-target", target);
-        let none = ("x-none", "");
-        for (service, line, header, body, is) in [
-            (
-                "dynamodb",
-                "POST /",
-                json("DynamoDB_20120810.GetItem"),
-                r#"{"TableName":"t"}"#,
-                "GetItem t",
-            ),
-            (
-                "dynamodb",
-                "POST /",
-                json("DynamoDB_20120810.GetItem"),
-                r#"{"TableName":"arn:aws:dynamodb:eu-west-1:1:table/t"}"#,
-                "GetItem t",
-            ),
-            (
-                "dynamodb",
-                "POST /",
-                json("DynamoDB_20120810.TransactWriteItems"),
-                r#"{"TransactItems":[{"Put":{"TableName":"t"}}]}"#,
-                "TransactWriteItems t",
-            ),
-            (
-                "dynamodb",
-                "POST /",
-                json("DynamoDB_20120810.BatchGetItem"),
-                r#"{"RequestItems":{"t":{}}}"#,
-                "BatchGetItem t",
-            ),
-            ("dynamodb", "POST /", json("DynamoDB_20120810.GetItem"), "rubbish", "GetItem -"),
-            (
-                "bedrock-runtime",
-                "POST /model/amazon.nova-lite-v1%3A0/converse",
-                none,
-                "{}",
-                "Converse amazon.nova-lite-v1:0",
-            ),
-            (
-                "bedrock-agent",
-                "PUT /knowledgebases/K/datasources/D/ingestionjobs/",
-                none,
-                "{}",
-                "StartIngestionJob K",
-            ),
-            (
-                "bedrock-agent",
-                "POST /knowledgebases/K/datasources/D/ingestionjobs/",
-                none,
-                "{}",
-                "ListIngestionJobs K",
-            ),
-            ("bedrock-agent-runtime", "POST /knowledgebases/K/retrieve", none, "{}", "Retrieve K"),
-            ("bedrock-agent-runtime", "GET /knowledgebases/K/retrieve", none, "{}", "-"),
-            (
-                "sqs",
-                "POST /",
-                json("AmazonSQS.SendMessage"),
-                r#"{"QueueUrl":"http://127.0.0.1:1/12/q"}"#,
-                "SendMessage q",
-            ),
-            (
-                "sns",
-                "POST /",
-                none,
-                "Action=Publish&TopicArn=arn%3Aaws%3Asns%3Aeu-west-1%3A1%3Aalerts",
-                "Publish alerts",
-            ),
-            (
-                "transcribe",
-                "POST /service/Transcribe/operation/GetTranscriptionJob",
-                ("smithy-protocol", "rpc-v2-cbor"),
-                "",
-                "GetTranscriptionJob -",
-            ),
-            (
-                "secretsmanager",
-                "POST /",
-                json("secretsmanager.GetSecretValue"),
-                r#"{"SecretId":"s"}"#,
-                "GetSecretValue s",
-            ),
-            ("cognito-idp", "GET /pool/.well-known/jwks.json", none, "", "-"),
-            ("s3", "PUT /bucket/a/key", none, "", "PutObject bucket"),
-            (
-                "s3",
-                "GET /a/key",
-                ("host", "bucket.s3.eu-west-1.amazonaws.com"),
-                "",
-                "GetObject bucket",
-            ),
-        ] {
-            assert_eq!(ask(service, line, header, body), is, "{service} {line}");
+        for (service, line, header, body, is) in ROWS {
+            assert_eq!(ask(service, line, *header, body), *is, "{service} {line}");
         }
     }
 }

@@ -111,7 +111,7 @@ impl Ledger {
         if kept.last().is_some_and(|&last| last != b'\n') {
             file.write_all(b"\n").map_err(io)?;
         }
-        let seq = u64::try_from(kept.iter().filter(|&&b| b == b'\n').count()).unwrap_or(0);
+        let seq = u64::try_from(kept.split(|&b| b == b'\n').count() - 1).unwrap_or(0);
         let state = State { file: Some(file), seq, ..State::default() };
         Ok(Self { path: Some(path.to_owned()), state: Mutex::new(state) })
     }

@@ -137,19 +137,15 @@ impl<S> Call<'_, S> {
         let last = hits.pop_if(|hit| !hit.verb().is_modifier());
         let mut skew_ms = None;
         for hit in hits {
-            let entry = self.entry(&hit);
-            match *hit.verb() {
-                Verb::SkewDate { offset_ms } => {
-                    skew_ms = Some(offset_ms);
-                    entry.end(Fate::Answered);
-                }
-                Verb::Delay { span, jitter } => {
-                    pause(self.delay(&hit, span, jitter)).await;
-                    let mut entry = entry;
-                    entry.had_effect();
-                    entry.end(Fate::Delayed);
-                }
-                _ => {}
+            let mut entry = self.entry(&hit);
+            if let Verb::SkewDate { offset_ms } = *hit.verb() {
+                skew_ms = Some(offset_ms);
+                entry.had_effect();
+                entry.end(Fate::Answered);
+            } else if let Verb::Delay { span, jitter } = *hit.verb() {
+                pause(self.delay(&hit, span, jitter)).await;
+                entry.had_effect();
+                entry.end(Fate::Delayed);
             }
         }
         let memory = rules.iter().find(|active| self.remembers(active)).cloned();
@@ -209,7 +205,13 @@ impl<S> Call<'_, S> {
                 Ok(old.map(ReplyBody::whole))
             }
             Verb::Duplicate(times) => self.duplicate(hit, *times, bytes).await,
-            _ => self.after_effect(hit, body, skew_ms).await,
+            Verb::LoseReply
+            | Verb::FailAfterEffect(_)
+            | Verb::Truncate(_)
+            | Verb::Garbage
+            | Verb::Stream { .. } => self.after_effect(hit, body, skew_ms).await,
+            // Modifiers have been played by now.
+            Verb::Delay { .. } | Verb::SkewDate { .. } => self.deliver(body).await,
         }
     }
 
@@ -232,40 +234,24 @@ impl<S> Call<'_, S> {
         let Ok(body) = body.collect().await.map(http_body_util::Collected::to_bytes) else {
             return Err(Failure::Cut);
         };
-        let whole = match hit.verb() {
-            Verb::FailAfterEffect(shape) => {
-                entry.end(Fate::Answered);
-                return Ok(self.error(shape, skew_ms).map(ReplyBody::whole));
-            }
-            Verb::Garbage => {
-                parts.headers.remove(header::CONTENT_LENGTH);
-                parts.headers.remove("x-amz-crc32");
-                Bytes::from_static(b"{\"\x00<not what it should be")
-            }
-            Verb::Stream { error, after } => {
-                parts.headers.remove(header::CONTENT_LENGTH);
-                frames::interrupted(&body, *after, &wire::stream_exception(error))
-            }
-            Verb::Truncate(share) => {
-                let declared = u64::try_from(body.len()).unwrap_or(u64::MAX);
-                #[expect(
-                    clippy::cast_precision_loss,
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "a share of a length that fits memory"
-                )]
-                let kept = (body.len() as f64 * share) as usize;
-                // A body that comes whole is no fault: at least its last byte is missing.
-                let kept = kept.min(body.len().saturating_sub(1));
-                let first = (kept > 0).then(|| body.slice(..kept));
-                entry.end(Fate::Cut);
-                return Ok(Response::from_parts(parts, ReplyBody::cut(first, declared)));
-            }
-            _ => {
-                entry.end(Fate::Cut);
-                return Err(Failure::Cut);
-            }
+        if let Verb::FailAfterEffect(shape) = hit.verb() {
+            entry.end(Fate::Answered);
+            return Ok(self.error(shape, skew_ms).map(ReplyBody::whole));
+        }
+        if let Verb::Truncate(share) = hit.verb() {
+            entry.end(Fate::Cut);
+            return Ok(Response::from_parts(parts, truncated(&body, *share)));
+        }
+        let whole = if let Verb::Stream { error, after } = hit.verb() {
+            frames::interrupted(&body, *after, &wire::stream_exception(error))
+        } else if matches!(hit.verb(), Verb::Garbage) {
+            parts.headers.remove("x-amz-crc32");
+            Bytes::from_static(b"{\"\x00<not what it should be")
+        } else {
+            entry.end(Fate::Cut);
+            return Err(Failure::Cut);
         };
+        parts.headers.remove(header::CONTENT_LENGTH);
         entry.end(Fate::Answered);
         Ok(Response::from_parts(parts, ReplyBody::whole(whole)))
     }
@@ -358,6 +344,20 @@ impl<S> Call<'_, S> {
             method: &self.parts.method,
         })
     }
+}
+
+/// This share of `body`; one that comes whole would be no fault, so at least the last byte is missing.
+fn truncated<B>(body: &Bytes, share: f64) -> ReplyBody<B> {
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of a length that fits memory"
+    )]
+    let kept = (body.len() as f64 * share) as usize;
+    let kept = kept.min(body.len().saturating_sub(1));
+    let declared = u64::try_from(body.len()).unwrap_or(u64::MAX);
+    ReplyBody::cut((kept > 0).then(|| body.slice(..kept)), declared.max(1))
 }
 
 /// Reads what is left of a request, within bounds, so that its sender sees the answer rather than a reset.

@@ -134,10 +134,8 @@ fn json(kind: Option<String>, shape: &ErrorShape, message: &str, context: &Conte
     let member = shape.message_member.as_ref().unwrap_or(&context.service.message_member);
     body.insert(member.clone(), message.into());
     for (name, value) in &shape.members {
-        let value = match value {
-            Value::String(text) => filled(text, context).into(),
-            other => other.clone(),
-        };
+        let text = value.as_str().map(|text| filled(text, context).into());
+        let value = text.unwrap_or_else(|| value.clone());
         body.insert(name.clone(), value);
     }
     Value::Object(body).to_string().into()

@@ -1,7 +1,7 @@
 //! What a rule does: the verbs of `do`, one short sentence each.
 use std::time::Duration;
 
-use crate::catalogue::{ErrorShape, Service};
+use crate::catalogue::{ErrorShape, InStream, Service};
 use crate::rule::amounts;
 
 /// One fault.
@@ -113,23 +113,6 @@ impl Verb {
         }
     }
 
-    /// Whether the call itself still happens, once or more often.
-    pub fn keeps_the_effect(&self) -> bool {
-        match self {
-            Self::Error(_) | Self::Status(_) | Self::OkWithError(_) | Self::Stale(_) => false,
-            // What is over the limit is refused; what is not is not hit at all.
-            Self::Limit { .. } => false,
-            Self::Delay { .. }
-            | Self::LoseReply
-            | Self::FailAfterEffect(_)
-            | Self::Truncate(_)
-            | Self::Garbage
-            | Self::SkewDate { .. }
-            | Self::Duplicate(_)
-            | Self::Stream { .. } => true,
-        }
-    }
-
     /// Whether other rules may still act on the same attempt.
     pub(crate) fn is_modifier(&self) -> bool {
         matches!(self, Self::Delay { .. } | Self::SkewDate { .. })
@@ -175,7 +158,7 @@ fn limit(service: &Service, count: &str, unit: &str, code: &str) -> Result<Verb,
 
 fn stream(service: &Service, code: &str, frames: &str) -> Result<Verb, String> {
     let error = error(service, code)?;
-    if !error.stream {
+    if error.stream == InStream::Never {
         return Err(format!("`{code}` never comes in a stream of {}", service.name));
     }
     let after = frames

@@ -115,7 +115,8 @@ impl When {
         if age < from || age >= until {
             return 0.0;
         }
-        let gone = (age - from).as_secs_f64() / (until - from).as_secs_f64();
+        let gone =
+            (age.as_secs_f64() - from.as_secs_f64()) / (until.as_secs_f64() - from.as_secs_f64());
         self.rate.0 + (self.rate.1 - self.rate.0) * gone
     }
 

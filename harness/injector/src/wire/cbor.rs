@@ -23,10 +23,10 @@ fn head(out: &mut Vec<u8>, major: u8, argument: usize) {
     let bytes = u64::try_from(argument).unwrap_or(u64::MAX).to_be_bytes();
     match argument {
         0..=23 => out.push(major | bytes[7]),
-        24..=0xff => out.extend_from_slice(&[major | 24, bytes[7]]),
-        0x100..=0xffff => out.extend_from_slice(&[major | 25, bytes[6], bytes[7]]),
+        24..=0xff => out.extend_from_slice(&[major | 0x18, bytes[7]]),
+        0x100..=0xffff => out.extend_from_slice(&[major | 0x19, bytes[6], bytes[7]]),
         _ => {
-            out.push(major | 26);
+            out.push(major | 0x1a);
             out.extend_from_slice(&bytes[4..]);
         }
     }

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
 use http::Response;
-use injector::catalogue::{Catalogue, ErrorShape, Service};
+use injector::catalogue::{Catalogue, ErrorShape, InStream, Service};
 use injector::serve::{self, Serving};
 use injector::{identify, wire};
 use time::OffsetDateTime;
@@ -69,7 +69,7 @@ async fn every_pair_is_decoded_and_tried_as_often_as_it_says() {
     let catalogue = Catalogue::builtin().unwrap();
     let (mut lines, mut wrong, mut right) = (Vec::new(), Vec::new(), 0);
     let initial = |service: &Service| {
-        let of = |error: &&ErrorShape| !error.in_streams_only;
+        let of = |error: &&ErrorShape| error.stream != InStream::Only;
         service.errors().filter(of).cloned().collect::<VecDeque<_>>()
     };
     for service in catalogue.services() {
@@ -149,7 +149,7 @@ async fn an_exception_in_a_stream_is_decoded() {
     let catalogue = Catalogue::builtin().unwrap();
     let service = catalogue.service("bedrock-runtime").unwrap();
     let mut seen = 0;
-    for shape in service.errors().filter(|error| error.stream) {
+    for shape in service.errors().filter(|error| error.stream != InStream::Never) {
         let frame = wire::stream_exception(shape);
         let answer: Answer = Arc::new(move |_| {
             Response::builder()

@@ -1,0 +1,130 @@
+//! JSON as Toxiproxy reads and writes it.
+//!
+//! Source: `proxy.go`, `toxics/toxic.go`, `api.go` of Toxiproxy 2.12. Members that are unknown are left alone.
+use serde::Deserialize;
+use serde_json::{Map, Number, Value, json};
+
+use crate::toxic::{BadAttribute, Kind, MAX_NAME, MAX_TTL, Stream, Toxic};
+
+/// A proxy as it is posted.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct ProxyInput {
+    #[serde(default)]
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) listen: String,
+    #[serde(default)]
+    pub(crate) upstream: String,
+    #[serde(default)]
+    pub(crate) enabled: Option<bool>,
+    /// Not Toxiproxy's: taken together with the proxy.
+    #[serde(default)]
+    pub(crate) toxics: Option<Vec<Value>>,
+}
+
+/// A toxic as it is posted.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct ToxicInput {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default, rename = "type")]
+    kind: Option<String>,
+    #[serde(default)]
+    stream: Option<String>,
+    #[serde(default)]
+    toxicity: Option<f64>,
+    #[serde(default)]
+    attributes: Option<Map<String, Value>>,
+    /// Not Toxiproxy's: a lease in milliseconds.
+    #[serde(default)]
+    ttl_ms: Option<u64>,
+}
+
+/// A toxic that cannot be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum BadToxic {
+    #[error("stream was invalid, can be either upstream or downstream")]
+    Stream,
+    #[error("invalid toxic type")]
+    Type,
+    #[error(transparent)]
+    Attribute(#[from] BadAttribute),
+    #[error("{0}")]
+    Member(String),
+}
+
+impl ToxicInput {
+    /// A new toxic, with Toxiproxy's defaults.
+    pub(crate) fn create(self) -> Result<Toxic, BadToxic> {
+        let stream_text = self.stream.clone().filter(|text| !text.is_empty());
+        let stream_text = stream_text.unwrap_or_else(|| "downstream".to_owned());
+        let stream = Stream::parse(&stream_text).ok_or(BadToxic::Stream)?;
+        let kind = self.kind.as_deref().unwrap_or_default();
+        let name = self.name.clone().filter(|name| !name.is_empty());
+        let name = name.unwrap_or_else(|| format!("{kind}_{stream_text}"));
+        check_name(&name).map_err(BadToxic::Member)?;
+        let toxic = Toxic {
+            name,
+            stream,
+            stream_text,
+            kind: Kind::named(kind).ok_or(BadToxic::Type)?,
+            toxicity: 1.0,
+            ttl_ms: None,
+        };
+        self.change(&toxic)
+    }
+
+    /// `toxic` with other attributes, toxicity and lease; the rest stays whatever is given.
+    pub(crate) fn change(self, toxic: &Toxic) -> Result<Toxic, BadToxic> {
+        let toxicity = self.toxicity.unwrap_or(toxic.toxicity);
+        if !(0.0..=1.0).contains(&toxicity) {
+            let reason = format!("`toxicity` is {toxicity}; expected a share from 0 to 1");
+            return Err(BadToxic::Member(reason));
+        }
+        let ttl_ms = self.ttl_ms.or(toxic.ttl_ms);
+        let longest = u64::try_from(MAX_TTL.as_millis()).unwrap_or(u64::MAX);
+        if let Some(ttl) = ttl_ms
+            && !(1..=longest).contains(&ttl)
+        {
+            let reason = format!("`ttl_ms` is {ttl}; expected 1 to {longest} (a lease)");
+            return Err(BadToxic::Member(reason));
+        }
+        let kind = toxic.kind.with(&self.attributes.unwrap_or_default())?;
+        Ok(Toxic { kind, toxicity, ttl_ms, ..toxic.clone() })
+    }
+}
+
+/// What is wrong with a name, if anything is.
+pub(crate) fn check_name(name: &str) -> Result<(), String> {
+    if name.len() > MAX_NAME {
+        return Err(format!("`name` has {} bytes; at most {MAX_NAME}", name.len()));
+    }
+    Ok(())
+}
+
+/// A toxic as it is answered: Go writes the members in this order.
+pub(crate) fn toxic(toxic: &Toxic) -> Value {
+    let mut attributes = Map::new();
+    for (name, value) in toxic.kind.attributes() {
+        attributes.insert(name.to_owned(), value.into());
+    }
+    let mut out = json!({
+        "attributes": attributes,
+        "name": toxic.name,
+        "type": toxic.kind.name(),
+        "stream": toxic.stream_text,
+        "toxicity": go_number(toxic.toxicity),
+    });
+    if let Some(ttl) = toxic.ttl_ms {
+        out["ttl_ms"] = ttl.into();
+    }
+    out
+}
+
+/// Go writes 1, not 1.0.
+fn go_number(number: f64) -> Value {
+    if number == 0.0 || (number - 1.0).abs() < f64::EPSILON {
+        return Value::from(u8::from(number > 0.5));
+    }
+    Number::from_f64(number).map_or(Value::Null, Value::Number)
+}
