@@ -60,7 +60,7 @@ impl Intercept for TraceHeaders {
         if let Some(context) = context::current() {
             let headers = call.request_mut().headers_mut();
             headers.try_insert("traceparent", context.trace.header())?;
-            if let Some(Ordinal(ordinal)) = config.load() {
+            if let Some(Ordinal(ordinal)) = config.load::<Ordinal>() {
                 headers.try_insert("x-manuel-call", ordinal.to_string())?;
             }
             if let Some(user) = context.user_hash() {

@@ -7,7 +7,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::collection::{Collection, Refused, parse};
@@ -79,7 +79,7 @@ impl Api {
         let proxies = &self.proxies;
         Some(match (what, method.as_str()) {
             ("version", "GET") => {
-                let body = format!("{{\"version\": {}}}\n", Value::from(self.options.version.clone()));
+                let body = format!("{{\"version\": {}}}\n", json!(self.options.version));
                 Ok(page(StatusCode::OK, "application/json;charset=utf-8", body))
             }
             ("metrics", "GET") => {
@@ -92,9 +92,9 @@ impl Api {
                 }
                 Ok(page(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", body))
             }
-            ("proxies", "GET") => Ok(ok(&proxies.list().await)),
+            ("proxies", "GET") => Ok(ok(proxies.list().await)),
             ("proxies", "POST") => match parse(body) {
-                Ok(input) => proxies.create(input).await.map(|proxy| created(&proxy)),
+                Ok(input) => proxies.create(input).await.map(created),
                 Err(refused) => Err(refused),
             },
             ("populate", "POST") => {
@@ -115,16 +115,15 @@ impl Api {
     ) -> Option<Result<Response<Bytes>, Refused>> {
         let proxies = &self.proxies;
         let gone = |()| empty(StatusCode::NO_CONTENT);
-        let shown = |value: Value| ok(&value);
         Some(match (rest, method.as_str()) {
-            ([], "GET") => proxies.get(proxy).await.map(shown),
-            ([], "POST" | "PATCH") => proxies.update(proxy, body).await.map(shown),
+            ([], "GET") => proxies.get(proxy).await.map(ok),
+            ([], "POST" | "PATCH") => proxies.update(proxy, body).await.map(ok),
             ([], "DELETE") => proxies.delete(proxy).await.map(gone),
-            (["toxics"], "GET") => proxies.toxics(proxy).await.map(shown),
-            (["toxics"], "POST") => proxies.add_toxic(proxy, body).await.map(shown),
-            (["toxics", toxic], "GET") => proxies.toxic(proxy, toxic).await.map(shown),
+            (["toxics"], "GET") => proxies.toxics(proxy).await.map(ok),
+            (["toxics"], "POST") => proxies.add_toxic(proxy, body).await.map(ok),
+            (["toxics", toxic], "GET") => proxies.toxic(proxy, toxic).await.map(ok),
             (["toxics", toxic], "POST" | "PATCH") => {
-                proxies.update_toxic(proxy, toxic, body).await.map(shown)
+                proxies.update_toxic(proxy, toxic, body).await.map(ok)
             }
             (["toxics", toxic], "DELETE") => proxies.delete_toxic(proxy, toxic).await.map(gone),
             _ => return None,
@@ -142,25 +141,29 @@ fn known(path: &[&str], options: &Options) -> bool {
     }
 }
 
-fn populated(made: &Value, error: Option<Refused>) -> Response<Bytes> {
-    let Some(error) = error else { return created(&json!({ "proxies": made })) };
+fn populated(made: &str, error: Option<Refused>) -> Response<Bytes> {
+    let Some(error) = error else { return created(format!("{{\"proxies\":{made}}}")) };
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST);
-    let body = json!({ "error": error.text, "status": error.status, "proxies": made });
-    page(status, JSON, body.to_string())
+    let body = format!("{},\"proxies\":{made}}}", told(&error));
+    page(status, JSON, body)
+}
+
+/// The members of an error, without the closing brace.
+fn told(error: &Refused) -> String {
+    format!("{{\"error\":{},\"status\":{}", json!(error.text), error.status)
 }
 
 fn refused(error: &Refused) -> Response<Bytes> {
     let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST);
-    let body = json!({ "error": error.text, "status": error.status });
-    text(status, &format!("{body}\n"))
+    text(status, &format!("{}}}\n", told(error)))
 }
 
-fn ok(body: &Value) -> Response<Bytes> {
-    page(StatusCode::OK, JSON, body.to_string())
+fn ok(body: String) -> Response<Bytes> {
+    page(StatusCode::OK, JSON, body)
 }
 
-fn created(body: &Value) -> Response<Bytes> {
-    page(StatusCode::CREATED, JSON, body.to_string())
+fn created(body: String) -> Response<Bytes> {
+    page(StatusCode::CREATED, JSON, body)
 }
 
 fn text(status: StatusCode, body: &str) -> Response<Bytes> {

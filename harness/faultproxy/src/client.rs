@@ -127,9 +127,8 @@ impl Client {
         if base.scheme() == "http" {
             builder = builder.tls_certs_only([]);
         }
-        let http = builder
-            .build()
-            .map_err(|source| ClientError::Send { url: url.to_owned(), source })?;
+        let http =
+            builder.build().map_err(|source| ClientError::Send { url: url.to_owned(), source })?;
         Ok(Self { http, base })
     }
 

@@ -1,14 +1,13 @@
 //! All proxies of a server, and every change to them. Changes are made one at a time; none waits for traffic.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::metrics::Sample;
 use crate::proxy::{Held, Proxy, resolve};
-use crate::spec::{self, ProxyInput, ToxicInput};
+use crate::spec::{self, ProxyInput, ProxyShown, ToxicInput, ToxicShown};
 use crate::toxic::Toxic;
 
 /// More proxies than this are refused: each has a listener.
@@ -45,7 +44,8 @@ pub(crate) struct Collection {
     proxies: Arc<Mutex<BTreeMap<String, Proxy>>>,
 }
 
-type Answer = Result<Value, Refused>;
+/// JSON, or why not.
+type Answer = Result<String, Refused>;
 
 impl Collection {
     pub(crate) fn new(seed: u64) -> Self {
@@ -53,10 +53,10 @@ impl Collection {
     }
 
     /// All proxies, by name.
-    pub(crate) async fn list(&self) -> Value {
+    pub(crate) async fn list(&self) -> String {
         let proxies = self.proxies.lock().await;
-        let all = proxies.values().map(|proxy| (proxy.name.clone(), shown(proxy)));
-        Value::Object(all.collect::<Map<_, _>>())
+        let all = proxies.iter().map(|(name, proxy)| (name, shown(proxy)));
+        spec::json(&all.collect::<BTreeMap<_, _>>())
     }
 
     /// Makes a proxy; with toxics, they are there before its first connection.
@@ -68,14 +68,16 @@ impl Collection {
         }
         room(&proxies, 1)?;
         let proxy = self.make(&input, toxics).await?;
-        let answer = shown(&proxy);
+        let answer = spec::json(&shown(&proxy));
         proxies.insert(input.name, proxy);
         Ok(answer)
     }
 
     /// One of them.
     pub(crate) async fn get(&self, name: &str) -> Answer {
-        self.proxies.lock().await.get(name).map(shown).ok_or_else(Refused::no_proxy)
+        let proxies = self.proxies.lock().await;
+        let proxy = proxies.get(name).ok_or_else(Refused::no_proxy)?;
+        Ok(spec::json(&shown(proxy)))
     }
 
     /// Changes addresses, or switches on and off.
@@ -83,7 +85,8 @@ impl Collection {
         let mut proxies = self.proxies.lock().await;
         let proxy = proxies.get_mut(name).ok_or_else(Refused::no_proxy)?;
         let input: ProxyInput = parse(body)?;
-        let given = |new: &str, old: &str| if new.is_empty() { old.to_owned() } else { new.to_owned() };
+        let given =
+            |new: &str, old: &str| if new.is_empty() { old.to_owned() } else { new.to_owned() };
         let (listen, upstream) =
             (given(&input.listen, &proxy.listen), given(&input.upstream, &proxy.upstream));
         if listen != proxy.listen || upstream != proxy.upstream {
@@ -100,7 +103,7 @@ impl Collection {
             Some(false) => proxy.stop().await,
             None => {}
         }
-        Ok(shown(proxy))
+        Ok(spec::json(&shown(proxy)))
     }
 
     /// Ends a proxy with all its connections.
@@ -122,22 +125,22 @@ impl Collection {
 
     /// Many proxies. As in Toxiproxy, one that is there with the same addresses is left as it is, one that differs is
     /// replaced, and after an error those made before stay; but where any carries `toxics`, it is all or none.
-    pub(crate) async fn populate(&self, body: &[u8]) -> (Value, Option<Refused>) {
+    pub(crate) async fn populate(&self, body: &[u8]) -> (String, Option<Refused>) {
         let inputs: Vec<ProxyInput> = match parse(body) {
             Ok(inputs) => inputs,
-            Err(refused) => return (Value::Null, Some(refused)),
+            Err(refused) => return (nothing(), Some(refused)),
         };
         let mut toxics = Vec::with_capacity(inputs.len());
         for (index, input) in inputs.iter().enumerate() {
             match checked(input, Some(index + 1)) {
                 Ok(checked) => toxics.push(checked),
-                Err(refused) => return (Value::Null, Some(refused)),
+                Err(refused) => return (nothing(), Some(refused)),
             }
         }
         let whole = inputs.iter().any(|input| input.toxics.is_some());
         let mut proxies = self.proxies.lock().await;
         if let Err(refused) = room(&proxies, inputs.len()) {
-            return (Value::Null, Some(refused));
+            return (nothing(), Some(refused));
         }
         let mut made = Vec::new();
         for (input, toxics) in inputs.iter().zip(toxics) {
@@ -150,7 +153,7 @@ impl Collection {
                                 proxy.stop().await;
                             }
                         }
-                        return (Value::Null, Some(refused));
+                        return (nothing(), Some(refused));
                     }
                     return (listed(&proxies, &made), Some(refused));
                 }
@@ -173,7 +176,7 @@ impl Collection {
             if same {
                 if input.toxics.is_some() {
                     there.retain(|_| false);
-                    toxics.into_iter().for_each(|toxic| there.put(toxic, now()));
+                    there.put(toxics, now());
                 }
                 return Ok(false);
             }
@@ -188,7 +191,7 @@ impl Collection {
 
     async fn make(&self, input: &ProxyInput, toxics: Vec<Toxic>) -> Result<Proxy, Refused> {
         let mut proxy = Proxy::new(&input.name, &input.listen, &input.upstream, self.seed);
-        toxics.into_iter().for_each(|toxic| proxy.put(toxic, now()));
+        proxy.put(toxics, now());
         if input.enabled.unwrap_or(true) {
             proxy.start().await.map_err(|error| Refused::new(500, error))?;
         }
@@ -199,7 +202,7 @@ impl Collection {
     pub(crate) async fn toxics(&self, name: &str) -> Answer {
         let proxies = self.proxies.lock().await;
         let proxy = proxies.get(name).ok_or_else(Refused::no_proxy)?;
-        Ok(proxy.in_order().map(spec::toxic).collect())
+        Ok(spec::json(&proxy.in_order().map(ToxicShown::from).collect::<Vec<_>>()))
     }
 
     /// Adds one.
@@ -214,8 +217,8 @@ impl Collection {
         if proxy.toxics.len() >= MAX_TOXICS {
             return Err(Refused::new(400, format!("a proxy has {MAX_TOXICS} toxics at most")));
         }
-        let answer = spec::toxic(&toxic);
-        proxy.put(toxic, now());
+        let answer = spec::json(&ToxicShown::from(&toxic));
+        proxy.put([toxic], now());
         Ok(answer)
     }
 
@@ -223,7 +226,8 @@ impl Collection {
     pub(crate) async fn toxic(&self, name: &str, toxic: &str) -> Answer {
         let proxies = self.proxies.lock().await;
         let proxy = proxies.get(name).ok_or_else(Refused::no_proxy)?;
-        proxy.toxic(toxic).map(|held| spec::toxic(&held.toxic)).ok_or_else(Refused::no_toxic)
+        let held = proxy.toxic(toxic).ok_or_else(Refused::no_toxic)?;
+        Ok(spec::json(&ToxicShown::from(&held.toxic)))
     }
 
     /// Changes attributes, toxicity or lease; the lease runs anew.
@@ -233,8 +237,8 @@ impl Collection {
         let held = proxy.toxic(toxic).ok_or_else(Refused::no_toxic)?;
         let changed = parse::<ToxicInput>(body)?.change(&held.toxic);
         let changed = changed.map_err(|error| Refused::new(400, error.to_string()))?;
-        let answer = spec::toxic(&changed);
-        proxy.put(changed, now());
+        let answer = spec::json(&ToxicShown::from(&changed));
+        proxy.put([changed], now());
         Ok(answer)
     }
 
@@ -274,27 +278,33 @@ impl Collection {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "tokio's clock, which tests pause")]
+/// Tokio's clock, which a test can stop.
 fn now() -> Instant {
     Instant::now()
 }
 
-fn shown(proxy: &Proxy) -> Value {
-    json!({
-        "name": proxy.name,
-        "listen": proxy.listen,
-        "upstream": proxy.upstream,
-        "enabled": proxy.is_enabled(),
-        "toxics": proxy.in_order().map(spec::toxic).collect::<Vec<_>>(),
-    })
+fn shown(proxy: &Proxy) -> ProxyShown<'_> {
+    ProxyShown {
+        name: &proxy.name,
+        listen: &proxy.listen,
+        upstream: &proxy.upstream,
+        enabled: proxy.is_enabled(),
+        toxics: proxy.in_order().map(ToxicShown::from).collect(),
+    }
 }
 
-/// What a populate made or found; null for nothing, as Go writes an empty slice that was never made.
-fn listed(proxies: &BTreeMap<String, Proxy>, made: &[(String, bool)]) -> Value {
+/// As Go writes an empty slice that was never made.
+fn nothing() -> String {
+    "null".to_owned()
+}
+
+/// What a populate made or found.
+fn listed(proxies: &BTreeMap<String, Proxy>, made: &[(String, bool)]) -> String {
     if made.is_empty() {
-        return Value::Null;
+        return nothing();
     }
-    made.iter().filter_map(|(name, _)| proxies.get(name)).map(shown).collect()
+    let made = made.iter().filter_map(|(name, _)| proxies.get(name));
+    spec::json(&made.map(shown).collect::<Vec<_>>())
 }
 
 fn room(proxies: &BTreeMap<String, Proxy>, more: usize) -> Result<(), Refused> {
@@ -313,13 +323,13 @@ fn checked(input: &ProxyInput, place: Option<usize>) -> Result<Vec<Toxic>, Refus
         }
     }
     spec::check_name(&input.name).map_err(|error| Refused::new(400, format!("{error}{at}")))?;
-    let mut toxics: Vec<Toxic> = Vec::new();
+    let (mut toxics, mut names) = (Vec::new(), BTreeSet::new());
     for value in input.toxics.iter().flatten() {
         let refuse = |error: String| Refused::new(400, format!("{error}{at}"));
         let toxic: ToxicInput = serde_json::from_value(value.clone())
             .map_err(|error| refuse(format!("bad request body: {error}")))?;
         let toxic = toxic.create().map_err(|error| refuse(error.to_string()))?;
-        if toxics.iter().any(|other| other.name == toxic.name) {
+        if !names.insert(toxic.name.clone()) {
             return Err(refuse(format!("toxic already exists: {}", toxic.name)));
         }
         toxics.push(toxic);

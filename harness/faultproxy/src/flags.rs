@@ -34,6 +34,8 @@ pub(crate) struct Flags {
 pub(crate) enum BadFlag {
     #[error("flag provided but not defined: -{0}")]
     Unknown(String),
+    #[error("unexpected argument: {0}")]
+    Argument(String),
     #[error("flag needs an argument: -{0}")]
     Missing(String),
     #[error("invalid value \"{value}\" for flag -{flag}: expected {expected}")]
@@ -48,7 +50,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Asked
     let (mut proxy_metrics, mut runtime_metrics) = (false, false);
     while let Some(argument) = arguments.next() {
         let Some(flag) = argument.strip_prefix("--").or_else(|| argument.strip_prefix('-')) else {
-            return Err(BadFlag::Unknown(argument));
+            return Err(BadFlag::Argument(argument));
         };
         let (name, given) = match flag.split_once('=') {
             Some((name, value)) => (name, Some(value.to_owned())),
@@ -123,7 +125,7 @@ mod tests {
             ("-port 70000", "flag -port: expected 0 to 65535"),
             ("-seed x", "flag -seed"),
             ("-host example.org", "flag -host"),
-            ("run", "not defined: run"),
+            ("run", "unexpected argument: run"),
         ] {
             let told = ask(line).unwrap_err();
             assert!(told.contains(says), "{line}: {told}");

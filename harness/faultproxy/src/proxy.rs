@@ -80,14 +80,12 @@ impl Proxy {
         if self.running.is_some() {
             return Ok(());
         }
-        let address = resolve(&self.listen).await.map_err(|error| format!("listen tcp: {error}"))?;
+        let address =
+            resolve(&self.listen).await.map_err(|error| format!("listen tcp: {error}"))?;
         let failed = |error: std::io::Error| {
-            let why = match error.kind() {
-                std::io::ErrorKind::AddrInUse => "address already in use".to_owned(),
-                std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-                std::io::ErrorKind::AddrNotAvailable => "cannot assign requested address".to_owned(),
-                _ => error.to_string(),
-            };
+            // Go words errors as the system does, without Rust's number.
+            let why = error.to_string().to_lowercase();
+            let why = why.split(" (os error").next().unwrap_or_default();
             format!("listen tcp {address}: bind: {why}")
         };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
@@ -126,8 +124,19 @@ impl Proxy {
         self.toxics.iter().find(|held| held.toxic.name == name)
     }
 
-    /// Adds a toxic, or replaces the one of its name.
-    pub(crate) fn put(&mut self, toxic: Toxic, now: Instant) {
+    /// Adds toxics, or replaces those of their names.
+    pub(crate) fn put(&mut self, toxics: impl IntoIterator<Item = Toxic>, now: Instant) {
+        let mut changed = false;
+        for toxic in toxics {
+            changed |= self.hold(toxic, now);
+        }
+        if changed {
+            self.tell();
+        }
+    }
+
+    /// Whether that changes anything on the wire.
+    fn hold(&mut self, toxic: Toxic, now: Instant) -> bool {
         self.generations += 1;
         let ends = toxic.ttl_ms.map(|ttl| now + Duration::from_millis(ttl));
         let held = Held { toxic, generation: self.generations, ends };
@@ -136,12 +145,12 @@ impl Proxy {
             Some(old) if Spec::of(&old.toxic, 0) == Spec::of(&held.toxic, 0) => {
                 old.ends = held.ends;
                 old.toxic.ttl_ms = held.toxic.ttl_ms;
-                return;
+                return false;
             }
             Some(old) => *old = held,
             None => self.toxics.push(held),
         }
-        self.tell();
+        true
     }
 
     /// Keeps the toxics for which `keep` holds; whether all were kept.
@@ -279,18 +288,20 @@ async fn both_ways(
     dialling: &Dialling,
     connection: u64,
 ) -> End {
-    let place = |stream| Place {
-        seed: dialling.seed,
-        proxy: dialling.proxy.clone(),
-        connection,
-        stream,
-    };
+    let place =
+        |stream| Place { seed: dialling.seed, proxy: dialling.proxy.clone(), connection, stream };
     let [counted_up, counted_down] = dialling.counts.0.clone();
     let (from_client, to_client) = client.split();
     let (from_server, to_server) = server.split();
-    let up = flow(from_client, to_server, dialling.links.clone(), place(Stream::Upstream), counted_up);
-    let down =
-        flow(from_server, to_client, dialling.links.clone(), place(Stream::Downstream), counted_down);
+    let up =
+        flow(from_client, to_server, dialling.links.clone(), place(Stream::Upstream), counted_up);
+    let down = flow(
+        from_server,
+        to_client,
+        dialling.links.clone(),
+        place(Stream::Downstream),
+        counted_down,
+    );
     let (mut up, mut down) = (std::pin::pin!(up), std::pin::pin!(down));
     let (first, up_ended) = tokio::select! {
         end = up.as_mut() => (end, true),

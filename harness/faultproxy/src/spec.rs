@@ -1,8 +1,8 @@
 //! JSON as Toxiproxy reads and writes it.
 //!
 //! Source: `proxy.go`, `toxics/toxic.go`, `api.go` of Toxiproxy 2.12. Members that are unknown are left alone.
-use serde::Deserialize;
-use serde_json::{Map, Number, Value, json};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Map, Value};
 
 use crate::toxic::{BadAttribute, Kind, MAX_NAME, MAX_TTL, Stream, Toxic};
 
@@ -102,29 +102,65 @@ pub(crate) fn check_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// A toxic as it is answered: Go writes the members in this order.
-pub(crate) fn toxic(toxic: &Toxic) -> Value {
-    let mut attributes = Map::new();
-    for (name, value) in toxic.kind.attributes() {
-        attributes.insert(name.to_owned(), value.into());
+/// A toxic as it is answered: the members in Go's order.
+#[derive(Debug, Serialize)]
+pub(crate) struct ToxicShown<'a> {
+    attributes: Attributes,
+    name: &'a str,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    stream: &'a str,
+    toxicity: GoNumber,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ttl_ms: Option<u64>,
+}
+
+/// A proxy as it is answered.
+#[derive(Debug, Serialize)]
+pub(crate) struct ProxyShown<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) listen: &'a str,
+    pub(crate) upstream: &'a str,
+    pub(crate) enabled: bool,
+    pub(crate) toxics: Vec<ToxicShown<'a>>,
+}
+
+#[derive(Debug)]
+struct Attributes(Vec<(&'static str, u64)>);
+
+impl Serialize for Attributes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().copied())
     }
-    let mut out = json!({
-        "attributes": attributes,
-        "name": toxic.name,
-        "type": toxic.kind.name(),
-        "stream": toxic.stream_text,
-        "toxicity": go_number(toxic.toxicity),
-    });
-    if let Some(ttl) = toxic.ttl_ms {
-        out["ttl_ms"] = ttl.into();
-    }
-    out
 }
 
 /// Go writes 1, not 1.0.
-fn go_number(number: f64) -> Value {
-    if number == 0.0 || (number - 1.0).abs() < f64::EPSILON {
-        return Value::from(u8::from(number > 0.5));
+#[derive(Debug)]
+struct GoNumber(f64);
+
+impl Serialize for GoNumber {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.0 == 0.0 || (self.0 - 1.0).abs() < f64::EPSILON {
+            return serializer.serialize_u8(u8::from(self.0 > 0.5));
+        }
+        serializer.serialize_f64(self.0)
     }
-    Number::from_f64(number).map_or(Value::Null, Value::Number)
+}
+
+impl<'a> From<&'a Toxic> for ToxicShown<'a> {
+    fn from(toxic: &'a Toxic) -> Self {
+        Self {
+            attributes: Attributes(toxic.kind.attributes()),
+            name: &toxic.name,
+            kind: toxic.kind.name(),
+            stream: &toxic.stream_text,
+            toxicity: GoNumber(toxic.toxicity),
+            ttl_ms: toxic.ttl_ms,
+        }
+    }
+}
+
+/// As JSON; numbers, texts and lists always can be.
+pub(crate) fn json(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
 }

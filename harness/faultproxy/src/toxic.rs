@@ -115,7 +115,7 @@ impl Attributes<'_> {
 }
 
 fn whole(number: f64) -> Option<u64> {
-    let fits = number >= 0.0 && number <= 9e15 && number.fract() == 0.0;
+    let fits = (0.0..=9e15).contains(&number) && number.fract() == 0.0;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked above")]
     fits.then_some(number as u64)
 }
@@ -230,7 +230,7 @@ mod tests {
 
     use super::Kind;
 
-    fn read(kind: &str, attributes: Value) -> Result<Vec<(&'static str, u64)>, String> {
+    fn read(kind: &str, attributes: &Value) -> Result<Vec<(&'static str, u64)>, String> {
         let map = attributes.as_object().unwrap();
         let kind = Kind::named(kind).unwrap().with(map);
         kind.map(Kind::attributes).map_err(|error| error.to_string())
@@ -240,24 +240,28 @@ mod tests {
     fn what_kills_the_original_is_refused_by_name() {
         for (kind, attributes, says) in [
             ("slicer", json!({}), "`average_size` is 0"),
-            ("slicer", json!({ "average_size": 10, "size_variation": 50 }), "`size_variation` is 50"),
+            (
+                "slicer",
+                json!({ "average_size": 10, "size_variation": 50 }),
+                "`size_variation` is 50",
+            ),
             ("bandwidth", json!({ "rate": -1 }), "`rate` is -1"),
             ("latency", json!({ "jitter": 9_000_000_000_000_000_000_u64 }), "`jitter` is 9000"),
             ("latency", json!({ "latency": "1s" }), "`latency` is \"1s\""),
             ("latency", json!({ "latency": 0.5 }), "`latency` is 0.5"),
             ("limit_data", json!({ "bytes": null }), "`bytes` is null"),
-            ("timeout", json!({ "timeout": 1e300 }), "`timeout` is 1e300"),
+            ("timeout", json!({ "timeout": 1e300 }), "`timeout` is 1e+300"),
         ] {
-            let told = read(kind, attributes.clone()).unwrap_err();
+            let told = read(kind, &attributes).unwrap_err();
             assert!(told.contains(says), "{kind} {attributes}: {told}");
         }
     }
 
     #[test]
     fn what_is_right_is_read_and_what_is_unknown_left_alone() {
-        let latency = read("latency", json!({ "latency": 1000.0, "colour": "blue" }));
+        let latency = read("latency", &json!({ "latency": 1000.0, "colour": "blue" }));
         assert_eq!(latency, Ok(vec![("latency", 1000), ("jitter", 0)]));
-        assert_eq!(read("noop", json!({ "x": 1 })), Ok(Vec::new()));
+        assert_eq!(read("noop", &json!({ "x": 1 })), Ok(Vec::new()));
         assert!(Kind::named("latencies").is_none());
     }
 }

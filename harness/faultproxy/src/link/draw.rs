@@ -26,8 +26,12 @@ impl Draws {
             Stream::Downstream => 2,
         };
         let mut seed = [0; 32];
-        let parts =
-            [place.seed, fnv(&place.proxy), place.connection, fnv(toxic) ^ generation.rotate_left(32)];
+        let parts = [
+            place.seed,
+            fnv(&place.proxy),
+            place.connection,
+            fnv(toxic) ^ generation.rotate_left(32),
+        ];
         for (word, part) in seed.chunks_exact_mut(8).zip(parts) {
             word.copy_from_slice(&part.to_le_bytes());
         }
@@ -61,8 +65,7 @@ mod tests {
 
     fn hits(seed: u64, toxicity: f64) -> Vec<bool> {
         let draw = |connection| {
-            let place =
-                Place { seed, proxy: "p".into(), connection, stream: Stream::Downstream };
+            let place = Place { seed, proxy: "p".into(), connection, stream: Stream::Downstream };
             Draws::of(&place, "latency_downstream", 1).unit() < toxicity
         };
         (1..=10_000).map(draw).collect()

@@ -8,9 +8,9 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::Event;
 use super::chain::{Chain, Links};
 use super::draw::Place;
-use super::Event;
 use crate::metrics::Count;
 
 /// What is read at once at first, and at most: a stream that fills its buffer gets a larger one, an idle one has none.
@@ -70,7 +70,7 @@ enum Going {
     Ends(End),
 }
 
-#[expect(clippy::disallowed_methods, reason = "tokio's clock, which tests pause")]
+/// Tokio's clock, which a test can stop.
 fn now() -> Instant {
     Instant::now()
 }

@@ -30,7 +30,8 @@ impl Slicer {
             return Err(bad("average_size", "is 0; expected a number of bytes from 1"));
         }
         if size_variation >= average_size {
-            let reason = format!("is {size_variation}; expected less than average_size, {average_size}");
+            let reason =
+                format!("is {size_variation}; expected less than average_size, {average_size}");
             return Err(bad("size_variation", reason));
         }
         let delay = given.number("delay", self.delay, LONGEST_MS * 1000)?;

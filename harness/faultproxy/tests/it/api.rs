@@ -25,7 +25,9 @@ async fn version_and_what_is_no_route() {
     assert!(version.head.to_lowercase().contains("x-toxiproxy-request-id: "), "{}", version.head);
     is(&call(&server, "GET", "/nothing", "").await, 404, TEXT, "404 page not found\n");
     is(&call(&server, "GET", "/proxies/", "").await, 404, TEXT, "404 page not found\n");
-    for (method, path) in [("PUT", "/proxies"), ("GET", "/reset"), ("POST", "/version"), ("PUT", "/proxies/p")] {
+    for (method, path) in
+        [("PUT", "/proxies"), ("GET", "/reset"), ("POST", "/version"), ("PUT", "/proxies/p")]
+    {
         is(&call(&server, method, path, "").await, 405, "", "");
     }
     let browser = call_as(&server, "Mozilla/5.0", "GET", "/version", b"").await;
@@ -61,8 +63,11 @@ async fn proxies() {
     let taken = format!(r#"{{"name":"q","listen":"{listen}","upstream":"x:1"}}"#);
     let text = format!("listen tcp {listen}: bind: address already in use");
     refused(&call(&server, "POST", "/proxies", &taken).await, 500, &text);
-    refused(&create(r#"{"name":"q","listen":"20000","upstream":"x:1"}"#).await, 500,
-        "listen tcp: address 20000: missing port in address");
+    refused(
+        &create(r#"{"name":"q","listen":"20000","upstream":"x:1"}"#).await,
+        500,
+        "listen tcp: address 20000: missing port in address",
+    );
 
     // PATCH, and the deprecated POST, with any part of it.
     for method in ["PATCH", "POST"] {
@@ -92,18 +97,36 @@ async fn toxics() {
     is(&add(r#"{"type":"latency","attributes":{"latency":100}}"#).await, 200, JSON, latency);
     // The stream is read in any case and echoed as it was written.
     let upper = r#"{"attributes":{"rate":10},"name":"bandwidth_UPSTREAM","type":"bandwidth","stream":"UPSTREAM","toxicity":0.5}"#;
-    is(&add(r#"{"type":"bandwidth","stream":"UPSTREAM","toxicity":0.5,"attributes":{"rate":10}}"#).await, 200, JSON, upper);
-    is(&call(&server, "GET", "/proxies/p/toxics", "").await, 200, JSON, &format!("[{upper},{latency}]"));
+    is(
+        &add(r#"{"type":"bandwidth","stream":"UPSTREAM","toxicity":0.5,"attributes":{"rate":10}}"#)
+            .await,
+        200,
+        JSON,
+        upper,
+    );
+    is(
+        &call(&server, "GET", "/proxies/p/toxics", "").await,
+        200,
+        JSON,
+        &format!("[{upper},{latency}]"),
+    );
     refused(&add(r#"{"type":"latency"}"#).await, 409, "toxic already exists");
     refused(&add(r#"{"type":"lag"}"#).await, 400, "invalid toxic type");
     refused(&add("{}").await, 400, "invalid toxic type");
-    refused(&add(r#"{"type":"noop","stream":"sideways"}"#).await, 400,
-        "stream was invalid, can be either upstream or downstream");
+    refused(
+        &add(r#"{"type":"noop","stream":"sideways"}"#).await,
+        400,
+        "stream was invalid, can be either upstream or downstream",
+    );
     refused(&add("").await, 400, "bad request body: EOF");
     refused(&call(&server, "POST", "/proxies/q/toxics", "{}").await, 404, "proxy not found");
     refused(&call(&server, "GET", "/proxies/q/toxics", "").await, 404, "proxy not found");
-    is(&add(r#"{"type":"noop","name":"nothing"}"#).await, 200, JSON,
-        r#"{"attributes":{},"name":"nothing","type":"noop","stream":"downstream","toxicity":1}"#);
+    is(
+        &add(r#"{"type":"noop","name":"nothing"}"#).await,
+        200,
+        JSON,
+        r#"{"attributes":{},"name":"nothing","type":"noop","stream":"downstream","toxicity":1}"#,
+    );
 
     let one = "/proxies/p/toxics/latency_downstream";
     is(&call(&server, "GET", one, "").await, 200, JSON, latency);
@@ -112,11 +135,17 @@ async fn toxics() {
     for method in ["PATCH", "POST"] {
         // Name, stream and type stay; attributes are merged.
         let body = r#"{"name":"x","stream":"upstream","type":"noop","toxicity":0,"attributes":{"jitter":7}}"#;
-        let changed = latency.replace("\"jitter\":0", "\"jitter\":7").replace("\"toxicity\":1", "\"toxicity\":0");
+        let changed = latency
+            .replace("\"jitter\":0", "\"jitter\":7")
+            .replace("\"toxicity\":1", "\"toxicity\":0");
         is(&call(&server, method, one, body).await, 200, JSON, &changed);
         let body = r#"{"toxicity":1.0,"attributes":{"jitter":0}}"#;
         is(&call(&server, method, one, body).await, 200, JSON, latency);
-        refused(&call(&server, method, "/proxies/p/toxics/none", "{}").await, 404, "toxic not found");
+        refused(
+            &call(&server, method, "/proxies/p/toxics/none", "{}").await,
+            404,
+            "toxic not found",
+        );
         refused(&call(&server, method, one, "").await, 400, "bad request body: EOF");
     }
     is(&call(&server, "DELETE", one, "").await, 204, "", "");
@@ -139,7 +168,8 @@ async fn populate() {
     };
     is(&populate("[]".to_owned()).await, 201, JSON, r#"{"proxies":null}"#);
     let two = r#"[{"name":"a","listen":"127.0.0.1:0","upstream":"127.0.0.1:9"},{"name":"b"}]"#;
-    let bad = r#"{"error":"missing required field: upstream at proxy 2","status":400,"proxies":null}"#;
+    let bad =
+        r#"{"error":"missing required field: upstream at proxy 2","status":400,"proxies":null}"#;
     is(&populate(two.to_owned()).await, 400, JSON, bad);
     is(&call(&server, "GET", "/proxies", "").await, 200, JSON, "{}");
     let a = r#"[{"name":"a","listen":"127.0.0.1:0","upstream":"127.0.0.1:9","enabled":true,"toxics":[]}]"#;
@@ -148,14 +178,19 @@ async fn populate() {
 
     // The same addresses: left as it is, with its toxics; `enabled` is not looked at.
     call(&server, "POST", "/proxies/a/toxics", r#"{"type":"noop"}"#).await;
-    let same = format!(r#"[{{"name":"a","listen":"{listen}","upstream":"127.0.0.1:9","enabled":false}}]"#);
+    let same =
+        format!(r#"[{{"name":"a","listen":"{listen}","upstream":"127.0.0.1:9","enabled":false}}]"#);
     let kept = populate(same).await;
     assert_eq!(kept.status, 201);
     assert!(kept.body.contains("\"enabled\":true") && kept.body.contains("noop"), "{}", kept.body);
     // Others: replaced.
     let differs = format!(r#"[{{"name":"a","listen":"{listen}","upstream":"127.0.0.1:8"}}]"#);
     let replaced = populate(differs).await;
-    assert!(replaced.body.contains("127.0.0.1:8") && !replaced.body.contains("noop"), "{}", replaced.body);
+    assert!(
+        replaced.body.contains("127.0.0.1:8") && !replaced.body.contains("noop"),
+        "{}",
+        replaced.body
+    );
 
     // What was made before an error stays, as with the original …
     let half = format!(
@@ -163,7 +198,9 @@ async fn populate() {
     );
     let answer = populate(half.clone()).await;
     assert_eq!((answer.status, answer.content_type.as_str()), (500, JSON));
-    assert!(answer.body.contains("address already in use") && answer.body.contains("\"name\":\"c\""));
+    assert!(
+        answer.body.contains("address already in use") && answer.body.contains("\"name\":\"c\"")
+    );
     call(&server, "DELETE", "/proxies/c", "").await;
     // … unless the list has toxics, which is ours: all or none.
     let whole = half.replace("\"name\":\"c\",", "\"name\":\"c\",\"toxics\":[{\"type\":\"noop\"}],");

@@ -40,6 +40,7 @@ async fn what_is_wrong_is_told_in_the_servers_words() {
     assert!(Client::new("toxiproxy").is_err());
     let nobody = Client::new("http://127.0.0.1:9").unwrap().version().await.unwrap_err();
     assert!(nobody.to_string().contains("http://127.0.0.1:9"), "{nobody}");
-    let leaks = r#"{"name":"p","listen":"l","upstream":"u","enabled":true,"Logger":{},"toxics":[]}"#;
+    let leaks =
+        r#"{"name":"p","listen":"l","upstream":"u","enabled":true,"Logger":{},"toxics":[]}"#;
     assert_eq!(serde_json::from_str::<Proxy>(leaks).unwrap().name, "p");
 }

@@ -1,10 +1,11 @@
 //! What each toxic does to real connections.
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
-use crate::support::{Echo, PATIENCE, call, echoed, proxy, server, toxic};
+use crate::support::{Echo, PATIENCE, call, echoed, let_pass, proxy, server, toxic};
 
 async fn before_echo() -> (faultproxy::FaultProxy, Echo, std::net::SocketAddr) {
     let (server, echo) = (server().await, Echo::start().await);
@@ -16,7 +17,7 @@ async fn before_echo() -> (faultproxy::FaultProxy, Echo, std::net::SocketAddr) {
 async fn rest(stream: &mut TcpStream) -> (Vec<u8>, std::io::Result<usize>) {
     let mut bytes = Vec::new();
     let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut bytes)).await;
-    (bytes, read.expect("an end in time"))
+    (bytes, read.unwrap())
 }
 
 #[tokio::test]
@@ -29,10 +30,16 @@ async fn latency_comes_and_goes_on_a_live_connection() {
     echoed(&mut stream, b"b").await.unwrap();
     assert!(began.elapsed() >= Duration::from_millis(199), "{:?}", began.elapsed());
     // What waits is let go when the toxic is.
-    call(&server, "PATCH", "/proxies/p/toxics/latency_downstream", r#"{"attributes":{"latency":19000}}"#).await;
+    call(
+        &server,
+        "PATCH",
+        "/proxies/p/toxics/latency_downstream",
+        r#"{"attributes":{"latency":19000}}"#,
+    )
+    .await;
     let began = Instant::now();
     stream.write_all(b"c").await.unwrap();
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    let_pass(Duration::from_millis(50)).await;
     call(&server, "DELETE", "/proxies/p/toxics/latency_downstream", "").await;
     stream.read_exact(&mut [0]).await.unwrap();
     assert!(began.elapsed() < Duration::from_secs(15));
@@ -47,7 +54,7 @@ async fn chunks_wait_together() {
     let began = Instant::now();
     for byte in b"0123456789" {
         stream.write_all(&[*byte]).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        let_pass(Duration::from_millis(5)).await;
     }
     let mut back = [0; 10];
     stream.read_exact(&mut back).await.unwrap();
@@ -64,9 +71,16 @@ async fn bandwidth_takes_its_time_and_a_rate_of_nothing_for_ever() {
     let bytes: Vec<u8> = (0..50_000_u32).map(|n| n.to_le_bytes()[0]).collect();
     assert_eq!(echoed(&mut stream, &bytes).await.unwrap(), bytes);
     assert!(began.elapsed() >= Duration::from_millis(480), "{:?}", began.elapsed());
-    call(&server, "PATCH", "/proxies/p/toxics/bandwidth_downstream", r#"{"attributes":{"rate":0}}"#).await;
+    call(
+        &server,
+        "PATCH",
+        "/proxies/p/toxics/bandwidth_downstream",
+        r#"{"attributes":{"rate":0}}"#,
+    )
+    .await;
     stream.write_all(b"x").await.unwrap();
-    let stalled = tokio::time::timeout(Duration::from_millis(100), stream.read_exact(&mut [0])).await;
+    let stalled =
+        tokio::time::timeout(Duration::from_millis(100), stream.read_exact(&mut [0])).await;
     assert!(stalled.is_err());
     call(&server, "POST", "/reset", "").await;
     stream.read_exact(&mut [0]).await.unwrap();
@@ -95,7 +109,13 @@ async fn timeout_swallows_and_closes_and_its_removal_closes_too() {
     stream.write_all(b"lost").await.unwrap();
     assert_eq!(rest(&mut stream).await.0, b"");
     assert!(began.elapsed() >= Duration::from_millis(199));
-    call(&server, "PATCH", "/proxies/p/toxics/timeout_downstream", r#"{"attributes":{"timeout":0}}"#).await;
+    call(
+        &server,
+        "PATCH",
+        "/proxies/p/toxics/timeout_downstream",
+        r#"{"attributes":{"timeout":0}}"#,
+    )
+    .await;
     let mut stream = TcpStream::connect(at).await.unwrap();
     stream.write_all(b"lost").await.unwrap();
     let hole = tokio::time::timeout(Duration::from_millis(200), stream.read(&mut [0])).await;
@@ -132,7 +152,8 @@ async fn a_hundred_live_connections_are_reset() {
     for mut stream in open {
         stream.write_all(b"b").await.unwrap();
         let (_, end) = rest(&mut stream).await;
-        resets += u32::from(end.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset));
+        resets +=
+            u32::from(end.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset));
     }
     assert_eq!(resets, 100);
     // A toxicity of nothing resets nobody, not even at the end.
@@ -149,8 +170,11 @@ async fn a_reset_does_not_wait_for_a_reader() {
     let mut stream = TcpStream::connect(at).await.unwrap();
     // The echo fills every buffer on the way back: nobody reads here.
     let (mut reading, mut writing) = stream.split();
+    let chunk = vec![7; 65_536];
     let filling = async {
-        while tokio::time::timeout(Duration::from_millis(300), writing.write(&[7; 65_536])).await.is_ok() {}
+        while tokio::time::timeout(Duration::from_millis(300), writing.write(&chunk)).await.is_ok()
+        {
+        }
     };
     filling.await;
     toxic(&server, r#"{"type":"reset_peer","stream":"upstream","attributes":{"timeout":0}}"#).await;
@@ -171,11 +195,19 @@ async fn a_reset_does_not_wait_for_a_reader() {
 #[tokio::test]
 async fn slices_and_several_toxics_change_no_byte() {
     let (server, _echo, at) = before_echo().await;
-    toxic(&server, r#"{"type":"slicer","attributes":{"average_size":64,"size_variation":32,"delay":10}}"#).await;
-    toxic(&server, r#"{"type":"latency","stream":"upstream","attributes":{"latency":20,"jitter":15}}"#).await;
+    toxic(
+        &server,
+        r#"{"type":"slicer","attributes":{"average_size":64,"size_variation":32,"delay":10}}"#,
+    )
+    .await;
+    toxic(
+        &server,
+        r#"{"type":"latency","stream":"upstream","attributes":{"latency":20,"jitter":15}}"#,
+    )
+    .await;
     toxic(&server, r#"{"type":"bandwidth","attributes":{"rate":1000}}"#).await;
     let mut stream = TcpStream::connect(at).await.unwrap();
-    let bytes: Vec<u8> = (0..100_000_u32).flat_map(|n| n.to_le_bytes()).take(60_000).collect();
+    let bytes: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).take(60_000).collect();
     assert_eq!(echoed(&mut stream, &bytes).await.unwrap(), bytes);
 }
 
@@ -186,9 +218,10 @@ async fn a_lease_ends_in_the_middle_of_a_connection_unless_it_is_renewed() {
     let mut stream = TcpStream::connect(at).await.unwrap();
     stream.write_all(b"a").await.unwrap();
     for _ in 0..3 {
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        let_pass(Duration::from_millis(200)).await;
         let renewed =
-            call(&server, "PATCH", "/proxies/p/toxics/latency_downstream", r#"{"ttl_ms":400}"#).await;
+            call(&server, "PATCH", "/proxies/p/toxics/latency_downstream", r#"{"ttl_ms":400}"#)
+                .await;
         assert_eq!(renewed.status, 200, "{}", renewed.body);
     }
     let mut byte = [0];
@@ -231,7 +264,7 @@ async fn nothing_is_left_of_two_hundred_connections() {
     }
     let gone = async {
         while descriptors() > before {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            let_pass(Duration::from_millis(20)).await;
         }
     };
     let waited = tokio::time::timeout(PATIENCE, gone).await;

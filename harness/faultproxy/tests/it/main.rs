@@ -1,4 +1,5 @@
 //! Integration tests, one binary.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "test binary")]
 mod api;
 mod bad;
 mod client;

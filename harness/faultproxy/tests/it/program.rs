@@ -27,8 +27,8 @@ fn a_config_file_makes_its_proxies_and_a_signal_ends_it() {
     let mut running = start(&["-port", "0", "-seed", "42", "-config", config.to_str().unwrap()]);
     let mut lines = BufReader::new(running.0.stderr.take().unwrap()).lines();
     let line = lines.next().unwrap().unwrap();
-    let address = line.split("127.0.0.1:").nth(1).and_then(|rest| rest.get(..5)).unwrap();
-    let port: String = address.chars().take_while(char::is_ascii_digit).collect();
+    let after = line.split("127.0.0.1:").nth(1).unwrap();
+    let port: String = after.chars().take_while(char::is_ascii_digit).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let client = faultproxy::client::Client::new(&format!("http://127.0.0.1:{port}")).unwrap();
     let proxies = runtime.block_on(client.proxies()).unwrap();

@@ -126,7 +126,7 @@ async fn localstack_scripts_run() {
     assert!(send(&injector, "dynamodb", &inner, get_item(1, 1, "t")).await.unwrap().status == 200);
     let effects = "/_localstack/chaos/effects";
     assert_eq!(call(&injector, "POST", effects, r#"{"latency": 40}"#).await.0, 200);
-    let began = std::time::Instant::now();
+    let began = tokio::time::Instant::now();
     send(&injector, "dynamodb", &inner, get_item(1, 1, "t")).await.unwrap();
     assert!(began.elapsed().as_millis() >= 40);
     assert_eq!(call(&injector, "POST", effects, "{}").await.1, json!({}));

@@ -1,4 +1,5 @@
 //! Integration tests, one binary.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "test binary")]
 mod admin;
 mod play;
 mod reverse;

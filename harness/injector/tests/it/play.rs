@@ -1,15 +1,16 @@
 //! What a caller sees of each verb, what the service behind sees, and what the ledger says.
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use injector::ledger::Fate;
 use injector::{Injector, Refused};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
-use crate::support::{Counting, get_item, injector, rule, send};
+use crate::support::{Counting, get_item, injector, let_pass, rule, send};
 
-async fn with(verb: &str) -> (Injector, Counting) {
+fn with(verb: &str) -> (Injector, Counting) {
     let injector = injector();
     injector.add(vec![rule(json!({ "do": verb }))]).unwrap();
     (injector, Counting::default())
@@ -17,7 +18,7 @@ async fn with(verb: &str) -> (Injector, Counting) {
 
 #[tokio::test]
 async fn an_error_comes_instead_of_the_call() {
-    let (injector, inner) = with("error ProvisionedThroughputExceededException").await;
+    let (injector, inner) = with("error ProvisionedThroughputExceededException");
     let saw = send(&injector, "dynamodb", &inner, get_item(1, 1, "usage")).await.unwrap();
     assert_eq!((saw.status, inner.calls()), (400, 0));
     let code = saw.json()["__type"].as_str().unwrap().to_owned();
@@ -32,7 +33,7 @@ async fn an_error_comes_instead_of_the_call() {
 
 #[tokio::test]
 async fn a_lost_reply_keeps_the_effect() {
-    let (injector, inner) = with("lose-reply").await;
+    let (injector, inner) = with("lose-reply");
     assert!(send(&injector, "dynamodb", &inner, get_item(1, 1, "usage")).await.is_none());
     assert_eq!(inner.calls(), 1);
     let lines = injector.ledger().recent(0, 10);
@@ -41,7 +42,7 @@ async fn a_lost_reply_keeps_the_effect() {
 
 #[tokio::test]
 async fn an_error_after_the_effect_is_an_error_and_an_effect() {
-    let (injector, inner) = with("fail-after-effect InternalServerError").await;
+    let (injector, inner) = with("fail-after-effect InternalServerError");
     let saw = send(&injector, "dynamodb", &inner, get_item(1, 1, "usage")).await.unwrap();
     assert_eq!((saw.status, inner.calls()), (500, 1));
     assert!(injector.ledger().recent(0, 10)[0].effect);
@@ -50,7 +51,7 @@ async fn an_error_after_the_effect_is_an_error_and_an_effect() {
 #[tokio::test]
 async fn a_truncated_answer_breaks_off_within_what_it_announced() {
     for (verb, kept) in [("truncate 0", 0), ("truncate 0.5", 5), ("truncate 1", 9)] {
-        let (injector, inner) = with(verb).await;
+        let (injector, inner) = with(verb);
         let saw = send(&injector, "dynamodb", &inner, get_item(1, 1, "usage")).await.unwrap();
         let whole = json!({ "call": 1 }).to_string();
         assert_eq!(saw.body.unwrap_err(), &whole.as_bytes()[..kept], "{verb}");
@@ -60,22 +61,22 @@ async fn a_truncated_answer_breaks_off_within_what_it_announced() {
 
 #[tokio::test]
 async fn garbage_is_no_json_and_a_duplicate_arrives_thrice() {
-    let (injector, inner) = with("garbage").await;
+    let (injector, inner) = with("garbage");
     let saw = send(&injector, "dynamodb", &inner, get_item(1, 1, "usage")).await.unwrap();
     assert_eq!(saw.status, 200);
     assert!(serde_json::from_slice::<Value>(&saw.body.unwrap()).is_err());
-    let (injector, inner) = with("duplicate 3").await;
+    let (injector, inner) = with("duplicate 3");
     let saw = send(&injector, "dynamodb", &inner, get_item(1, 1, "usage")).await.unwrap();
     assert_eq!((saw.json()["call"].clone(), inner.calls()), (json!(1), 3));
 }
 
 #[tokio::test]
 async fn a_delay_waits_and_is_told_also_if_the_caller_leaves() {
-    let (injector, inner) = with("delay 60ms±20ms").await;
+    let (injector, inner) = with("delay 60ms±20ms");
     let began = Instant::now();
     send(&injector, "dynamodb", &inner, get_item(1, 1, "usage")).await.unwrap();
     assert!(began.elapsed() >= Duration::from_millis(40), "{:?}", began.elapsed());
-    let (injector, inner) = with("delay 10s").await;
+    let (injector, inner) = with("delay 10s");
     let call = send(&injector, "dynamodb", &inner, get_item(1, 1, "usage"));
     assert!(tokio::time::timeout(Duration::from_millis(30), call).await.is_err());
     let lines = injector.ledger().recent(0, 10);
@@ -102,12 +103,12 @@ async fn a_skewed_date_is_on_errors_too() {
 
 #[tokio::test]
 async fn a_stale_read_is_an_answer_of_before() {
-    let (injector, inner) = with("stale 50ms").await;
+    let (injector, inner) = with("stale 50ms");
     let call = || send(&injector, "dynamodb", &inner, get_item(1, 1, "usage"));
     let value = |saw: Option<crate::support::Saw>| saw.unwrap().json()["call"].clone();
     assert_eq!(value(call().await), 1, "there is nothing old yet");
     assert_eq!(value(call().await), 2, "nor old enough");
-    tokio::time::sleep(Duration::from_millis(60)).await;
+    let_pass(Duration::from_millis(60)).await;
     assert_eq!(value(call().await), 2);
     let other = send(&injector, "dynamodb", &inner, get_item(1, 1, "manuals")).await;
     assert_eq!(value(other), 3, "another read has its own past");
@@ -116,7 +117,7 @@ async fn a_stale_read_is_an_answer_of_before() {
 
 #[tokio::test]
 async fn a_limit_refuses_what_is_over_it() {
-    let (injector, inner) = with("limit 5 requests/min").await;
+    let (injector, inner) = with("limit 5 requests/min");
     let mut statuses = Vec::new();
     for trace in 1..=8 {
         let saw = send(&injector, "dynamodb", &inner, get_item(trace, 1, "usage")).await;
@@ -172,9 +173,9 @@ async fn a_lease_ends_by_itself_and_the_kill_switch_at_once() {
     let inner = Counting::default();
     assert!(send(&injector, "dynamodb", &inner, get_item(1, 1, "t")).await.is_none());
     assert_eq!(injector.renew(120, |_| true), Ok(1));
-    tokio::time::sleep(Duration::from_millis(90)).await;
+    let_pass(Duration::from_millis(90)).await;
     assert!(send(&injector, "dynamodb", &inner, get_item(2, 1, "t")).await.is_none(), "renewed");
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    let_pass(Duration::from_millis(50)).await;
     assert!(send(&injector, "dynamodb", &inner, get_item(3, 1, "t")).await.is_some(), "over");
     injector.add(vec![rule(json!({ "do": "lose-reply" }))]).unwrap();
     injector.kill(true);

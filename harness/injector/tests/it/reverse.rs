@@ -25,7 +25,9 @@ async fn endpoint() -> (Serving, Arc<Mutex<Vec<HeaderMap>>>) {
             let (parts, body) = request.into_parts();
             noted.lock().unwrap().push(parts.headers);
             Response::new(
-                body.collect().await.map_or_else(|_| Bytes::new(), |body| body.to_bytes()),
+                body.collect()
+                    .await
+                    .map_or_else(|_| Bytes::new(), http_body_util::Collected::to_bytes),
             )
         }
     });
