@@ -9,6 +9,7 @@ pub mod edge;
 pub mod edge_report;
 pub mod embedded_stage;
 pub mod emulator_stats;
+pub mod fault_admin;
 pub mod features_worker;
 pub mod framing;
 pub mod guard;

@@ -39,6 +39,8 @@ enum Command {
     Features(commands::features::Args),
     /// Start a stage: embedded AWS and a backend with users and manuals.
     Stage(commands::stage::Args),
+    /// Let a running stage's AWS fail by hand: in AWS's words, or on the wire.
+    Fault(commands::fault::Args),
     /// Run the failing part of a run again.
     Replay(commands::replay::Args),
     /// Judge a run's evidence again: the same bytes on any machine.
@@ -108,6 +110,7 @@ async fn run(cli: Cli) -> Result<Exit, CommandError> {
         Command::Load(args) => commands::load::run(args, &ctx).await,
         Command::Features(args) => commands::features::run(args, &ctx).await,
         Command::Stage(args) => commands::stage::run(args, &ctx).await,
+        Command::Fault(args) => commands::fault::run(args, &ctx).await,
         Command::Replay(args) => commands::replay::run(args, &ctx).await,
         Command::Judge(args) => commands::judge::run(&args, &ctx),
         Command::StageProcess => commands::stage::process(&ctx).await,

@@ -7,6 +7,7 @@ use crate::config::profile_file::ProfileFileError;
 use error::CommandError;
 
 pub mod error;
+pub mod fault;
 pub mod features;
 pub mod guard;
 pub mod judge;

@@ -80,26 +80,22 @@ async fn upstream() -> Done {
             let (mut stream, _) = listener.accept().await?;
             open.spawn(async move {
                 stream.set_nodelay(true)?;
-                match stream.read_u8().await? {
-                    POUR => {
-                        let chunk = vec![7; 256 << 10];
-                        let mut left = POURED;
-                        while left > 0 {
-                            stream.write_all(&chunk).await?;
-                            left = left.saturating_sub(256 << 10);
-                        }
-                        stream.shutdown().await
+                if stream.read_u8().await? == POUR {
+                    let chunk = vec![7; 256 << 10];
+                    let mut left = POURED;
+                    while left > 0 {
+                        stream.write_all(&chunk).await?;
+                        left = left.saturating_sub(256 << 10);
                     }
-                    _ => {
-                        let mut buffer = [0; 4096];
-                        loop {
-                            let read = stream.read(&mut buffer).await?;
-                            if read == 0 {
-                                return stream.shutdown().await;
-                            }
-                            stream.write_all(&buffer[..read]).await?;
-                        }
+                    return stream.shutdown().await;
+                }
+                let mut buffer = [0; 4096];
+                loop {
+                    let read = stream.read(&mut buffer).await?;
+                    if read == 0 {
+                        return stream.shutdown().await;
                     }
+                    stream.write_all(&buffer[..read]).await?;
                 }
             });
             while open.try_join_next().is_some() {}
@@ -231,7 +227,7 @@ async fn idle(at: SocketAddr) -> Done {
         connections.push(open(at, ECHO).await?);
     }
     let mut alive = 0;
-    for stream in connections.iter_mut() {
+    for stream in &mut connections {
         stream.write_u8(3).await?;
         alive += usize::from(stream.read_u8().await? == 3);
     }

@@ -172,6 +172,13 @@ impl Client {
         self.read(Method::POST, &["proxies", name], Some(body)).await
     }
 
+    /// Closes a proxy with all its connections for at most `ttl_ms`; again renews. The original knows no lease: it stays
+    /// closed there until [`enable`](Self::enable).
+    pub async fn down(&self, name: &str, ttl_ms: u64) -> Result<Proxy, ClientError> {
+        let body = json!({ "enabled": false, "ttl_ms": ttl_ms });
+        self.read(Method::POST, &["proxies", name], Some(body)).await
+    }
+
     /// Connects a proxy elsewhere.
     pub async fn redirect(&self, name: &str, upstream: &str) -> Result<Proxy, ClientError> {
         let body = json!({ "upstream": upstream });

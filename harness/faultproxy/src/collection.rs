@@ -98,6 +98,11 @@ impl Collection {
                 proxy.start().await.map_err(|error| Refused::new(500, error))?;
             }
         }
+        spec::check_lease(input.ttl_ms).map_err(|error| Refused::new(400, error))?;
+        if let Some(enabled) = input.enabled {
+            let lease = input.ttl_ms.filter(|_| !enabled).map(std::time::Duration::from_millis);
+            proxy.up_again = lease.map(|lease| now() + lease);
+        }
         match input.enabled {
             Some(true) => proxy.start().await.map_err(|error| Refused::new(500, error))?,
             Some(false) => proxy.stop().await,
@@ -260,6 +265,12 @@ impl Collection {
         for proxy in proxies.values_mut() {
             if proxy.toxics.iter().any(over) {
                 proxy.retain(|held| !over(held));
+            }
+            if proxy.up_again.is_some_and(|at| at <= now) {
+                proxy.up_again = None;
+                if let Err(error) = proxy.start().await {
+                    tracing::error!(error, proxy = proxy.name, "cannot listen again");
+                }
             }
         }
     }

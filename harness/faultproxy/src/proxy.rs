@@ -45,6 +45,8 @@ pub(crate) struct Proxy {
     /// Connections accepted, of all runs.
     accepted: Arc<AtomicU64>,
     running: Option<Running>,
+    /// When a proxy that is off is on again by itself.
+    pub(crate) up_again: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -68,6 +70,7 @@ impl Proxy {
             connections: Arc::default(),
             accepted: Arc::default(),
             running: None,
+            up_again: None,
         }
     }
 

@@ -17,6 +17,9 @@ pub(crate) struct ProxyInput {
     pub(crate) upstream: String,
     #[serde(default)]
     pub(crate) enabled: Option<bool>,
+    /// Not Toxiproxy's: with `enabled: false`, a lease in milliseconds after which the proxy is on again.
+    #[serde(default)]
+    pub(crate) ttl_ms: Option<u64>,
     /// Not Toxiproxy's: taken together with the proxy.
     #[serde(default)]
     pub(crate) toxics: Option<Vec<Value>>,
@@ -82,15 +85,20 @@ impl ToxicInput {
             return Err(BadToxic::Member(reason));
         }
         let ttl_ms = self.ttl_ms.or(toxic.ttl_ms);
-        let longest = u64::try_from(MAX_TTL.as_millis()).unwrap_or(u64::MAX);
-        if let Some(ttl) = ttl_ms
-            && !(1..=longest).contains(&ttl)
-        {
-            let reason = format!("`ttl_ms` is {ttl}; expected 1 to {longest} (a lease)");
-            return Err(BadToxic::Member(reason));
-        }
+        check_lease(ttl_ms).map_err(BadToxic::Member)?;
         let kind = toxic.kind.with(&self.attributes.unwrap_or_default())?;
         Ok(Toxic { kind, toxicity, ttl_ms, ..toxic.clone() })
+    }
+}
+
+/// What is wrong with a lease, if anything is.
+pub(crate) fn check_lease(ttl_ms: Option<u64>) -> Result<(), String> {
+    let longest = u64::try_from(MAX_TTL.as_millis()).unwrap_or(u64::MAX);
+    match ttl_ms {
+        Some(ttl) if !(1..=longest).contains(&ttl) => {
+            Err(format!("`ttl_ms` is {ttl}; expected 1 to {longest} (a lease)"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -5,7 +5,9 @@ pub mod clock;
 mod egress;
 mod environment;
 mod stage_json;
+mod wire;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 use std::path::PathBuf;
@@ -31,9 +33,13 @@ use verdict::domain::stage::SecretRef;
 use verdict::domain::stage::StageDescription;
 
 pub use environment::BackendSettings;
+pub use environment::endpoint_variable;
 pub use environment::env_file;
 pub use stage_json::StageFileWriteError;
 pub use stage_json::write_stage_file;
+pub use wire::WireError;
+
+use wire::Wire;
 
 /// The region of every embedded stage: Manuel's own.
 const REGION: &str = "eu-west-1";
@@ -67,12 +73,15 @@ pub struct EmbeddedSettings {
     pub seed: u64,
     /// How long the model takes.
     pub model_latency: ModelLatency,
+    /// Whether a fault proxy stands before each service.
+    pub wire_faults: bool,
 }
 
 /// The emulators of one stage.
 #[derive(Debug)]
 pub struct EmbeddedStage {
     emulators: Emulators,
+    wire: Option<Wire>,
     hmac_secret: String,
     clock_file: PathBuf,
     egress_file: PathBuf,
@@ -131,6 +140,13 @@ pub enum EmbeddedError {
         #[source]
         source: emulators::StartError,
     },
+    /// The proxies before the services.
+    #[error("cannot put fault proxies before the services")]
+    Wire {
+        /// Why.
+        #[source]
+        source: WireError,
+    },
     /// The template does not have what the backend needs.
     #[error("the template names no {what}")]
     Template {
@@ -162,16 +178,27 @@ impl EmbeddedStage {
         .map_err(|source| EmbeddedError::Start { source })?;
         let egress_file = egress::write(&settings.run_dir, emulators.internet())
             .map_err(|source| EmbeddedError::Egress { path: settings.run_dir.clone(), source })?;
-        Ok(Self { emulators, hmac_secret, clock_file, egress_file })
+        let wire = if settings.wire_faults {
+            let laid = Wire::lay(settings.seed, emulators.endpoints()).await;
+            Some(laid.map_err(|source| EmbeddedError::Wire { source })?)
+        } else {
+            None
+        };
+        Ok(Self { emulators, wire, hmac_secret, clock_file, egress_file })
     }
 
     /// Every variable of a backend on this stage.
     pub fn backend_environment(
         &self,
         settings: &BackendSettings,
-    ) -> Result<std::collections::BTreeMap<String, String>, EmbeddedError> {
+    ) -> Result<BTreeMap<String, String>, EmbeddedError> {
         let resources = self.resources()?;
         Ok(environment::variables(self, &resources, settings))
+    }
+
+    /// What the backend calls: the services, or the proxies before them.
+    fn backend_endpoints(&self) -> &BTreeMap<String, String> {
+        self.wire.as_ref().map_or_else(|| self.emulators.endpoints(), Wire::endpoints)
     }
 
     /// What suites are told. Users are added by whoever provisions them.
@@ -221,6 +248,7 @@ impl EmbeddedStage {
             admin: Admin {
                 emulators_url: Some(self.emulators.admin_url().to_owned()),
                 injector_url: Some(self.emulators.injector_url().to_owned()),
+                toxiproxy_url: self.wire.as_ref().map(Wire::admin_url),
                 lambda_url: backend.lambda_url,
                 edge_url: None,
                 clock_file: Some(self.clock_file.display().to_string()),
@@ -241,6 +269,9 @@ impl EmbeddedStage {
 
     /// Stops every emulator: 200 ms in order, then at once.
     pub async fn stop(self) {
+        if let Some(wire) = self.wire {
+            wire.stop().await;
+        }
         self.emulators.stop().await;
     }
 

@@ -68,12 +68,12 @@ impl StageArg {
                 CommandError::usage("no stage.json in reports/", hint.to_owned())
             })?,
         };
-        stage_file::read(&path).map_err(|error| match error {
-            StageFileError::Bad(bad) => CommandError::BadFile(miette::Report::new(*bad)),
-            other => CommandError::usage(
-                format!("{other}"),
-                miette::Diagnostic::help(&other).map(|help| help.to_string()),
-            ),
+        stage_file::read(&path).map_err(|error| {
+            let hint = miette::Diagnostic::help(&error).map(|help| help.to_string());
+            if let StageFileError::Bad(bad) = error {
+                return CommandError::BadFile(miette::Report::new(*bad));
+            }
+            CommandError::usage(error.to_string(), hint)
         })
     }
 }

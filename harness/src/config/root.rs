@@ -94,6 +94,11 @@ pub fn passed_on() -> BTreeMap<String, String> {
         .collect()
 }
 
+/// The values of these variables, where they are set.
+pub fn variables<const N: usize>(names: [&str; N]) -> [Option<String>; N] {
+    names.map(|name| env::var_os(name)?.into_string().ok())
+}
+
 /// How to call cargo from inside a run of the harness, so that it rebuilds nothing that the outer build has made.
 pub fn cargo_environment() -> CargoEnvironment {
     let variables = env::vars_os()

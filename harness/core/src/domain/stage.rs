@@ -194,6 +194,10 @@ pub struct Admin {
     /// every endpoint that the backend calls; none where nothing can be injected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub injector_url: Option<String>,
+    /// Base URL of the Toxiproxy API of the proxies between the backend and its services, named as these; none where
+    /// no proxies stand there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub toxiproxy_url: Option<String>,
     /// The `TEST_CLOCK_FILE` of the stage: a signed offset in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_file: Option<String>,

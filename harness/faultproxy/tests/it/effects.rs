@@ -247,6 +247,22 @@ async fn down_refuses_and_closes_and_up_again_serves() {
 }
 
 #[tokio::test]
+async fn down_is_a_lease_too() {
+    let (server, _echo, at) = before_echo().await;
+    let body = r#"{"enabled":false,"ttl_ms":300}"#;
+    assert_eq!(call(&server, "POST", "/proxies/p", body).await.status, 200);
+    TcpStream::connect(at).await.unwrap_err();
+    let up = async {
+        while TcpStream::connect(at).await.is_err() {
+            let_pass(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, up).await.unwrap();
+    let bad = call(&server, "POST", "/proxies/p", r#"{"enabled":false,"ttl_ms":99999}"#).await;
+    assert!(bad.status == 400 && bad.body.contains("`ttl_ms`"), "{}", bad.body);
+}
+
+#[tokio::test]
 async fn nothing_is_left_of_two_hundred_connections() {
     let (server, _echo, at) = before_echo().await;
     let descriptors = || std::fs::read_dir("/proc/self/fd").unwrap().count();

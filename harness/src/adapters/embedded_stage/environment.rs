@@ -26,6 +26,11 @@ const ENDPOINT_VARIABLES: &[(&str, &str)] = &[
     ("sns", "AWS_ENDPOINT_URL_SNS"),
 ];
 
+/// The variable for a service's endpoint.
+pub fn endpoint_variable(service: &str) -> Option<&'static str> {
+    ENDPOINT_VARIABLES.iter().find(|(name, _)| *name == service).map(|(_, variable)| *variable)
+}
+
 /// Nobody listens on port 9 (discard): a service that the stage does not have must not be looked for at AWS.
 const NOWHERE: &str = "http://127.0.0.1:9";
 
@@ -84,7 +89,13 @@ pub(super) fn variables(
         ("TEST_EGRESS", stage.egress_file.display().to_string()),
     ];
     variables.extend(fixed.into_iter().map(|(name, value)| (name.to_owned(), value)));
-    let endpoints = stage.emulators.endpoints();
+    let endpoints = stage.backend_endpoints();
+    // The keys of the user pool come the same way as its other answers.
+    if let (Some(direct), Some(through)) =
+        (stage.emulators.endpoints().get("cognito-idp"), endpoints.get("cognito-idp"))
+    {
+        variables.insert("JWKS_URL".to_owned(), names.jwks_url.replace(direct, through));
+    }
     for (service, variable) in ENDPOINT_VARIABLES {
         if let Some(endpoint) = endpoints.get(*service) {
             variables.insert((*variable).to_owned(), endpoint.clone());

@@ -29,23 +29,24 @@ pub enum WireError {
 
 /// The proxies of a stage; named as the services.
 #[derive(Debug)]
-pub struct Wire {
+pub(super) struct Wire {
     server: FaultProxy,
     endpoints: BTreeMap<String, String>,
 }
 
 impl Wire {
     /// Puts a proxy before each of `endpoints` (service → `http://HOST:PORT`).
-    pub async fn lay(seed: u64, endpoints: &BTreeMap<String, String>) -> Result<Self, WireError> {
+    pub(super) async fn lay(
+        seed: u64,
+        endpoints: &BTreeMap<String, String>,
+    ) -> Result<Self, WireError> {
         let server = FaultProxy::start(Options { proxy_metrics: true, ..Options::local(seed) })
             .await
             .map_err(WireError::Listen)?;
         let mut through = BTreeMap::new();
         for (service, endpoint) in endpoints {
-            let failed = |source| WireError::Proxy {
-                service: service.clone(),
-                source: Box::new(source),
-            };
+            let failed =
+                |source| WireError::Proxy { service: service.clone(), source: Box::new(source) };
             let upstream = endpoint.trim_start_matches("http://").trim_end_matches('/');
             let client = Client::new(&server.url()).map_err(failed)?;
             let proxy = client.create(service, "127.0.0.1:0", upstream).await.map_err(failed)?;
@@ -55,17 +56,17 @@ impl Wire {
     }
 
     /// The same services, through the proxies.
-    pub fn endpoints(&self) -> &BTreeMap<String, String> {
+    pub(super) fn endpoints(&self) -> &BTreeMap<String, String> {
         &self.endpoints
     }
 
     /// The Toxiproxy API.
-    pub fn admin_url(&self) -> String {
+    pub(super) fn admin_url(&self) -> String {
         self.server.url()
     }
 
     /// Closes every connection.
-    pub async fn stop(self) {
+    pub(super) async fn stop(self) {
         self.server.stop().await;
     }
 }

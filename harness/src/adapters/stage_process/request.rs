@@ -39,6 +39,9 @@ pub struct StageRequest {
     /// The deployment's firewall and gateway in front; none where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edge: Option<EdgeChoice>,
+    /// Whether a fault proxy stands before each service that the backend calls.
+    #[serde(default)]
+    pub wire_faults: bool,
     /// Seeded defects to switch on by name; needs a backend that was built with them.
     pub defects: Vec<String>,
     /// Users to create, with the manuals that are uploaded and indexed for them.
@@ -133,6 +136,7 @@ impl StageRequest {
             backend: BackendChoice::Build { defects: false },
             lambda: None,
             edge: None,
+            wire_faults: false,
             defects: Vec::new(),
             users: Self::default_users(),
             daily_quota: DAILY_QUOTA,

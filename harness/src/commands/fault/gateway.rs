@@ -28,7 +28,7 @@ pub(super) struct GatewayArgs {
     /// Service and endpoint: `dynamodb=http://127.0.0.1:4566`, `bedrock-runtime=https://bedrock-runtime.eu-west-1.amazonaws.com`.
     #[arg(required = true, value_name = "SERVICE=URL", value_parser = pair)]
     endpoints: Vec<(String, String)>,
-    /// Sign again for this region with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN of this shell
+    /// Sign again for this region with `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN` of this shell
     /// (`aws configure export-credentials --format env`).
     #[arg(long, value_name = "REGION")]
     sign_for: Option<String>,
@@ -57,7 +57,8 @@ pub(super) async fn run(args: GatewayArgs) -> Result<Exit, CommandError> {
     let local = SocketAddr::from(([127, 0, 0, 1], 0));
     let mut standing: Vec<Serving> = Vec::new();
     for (service, endpoint) in &args.endpoints {
-        let url = Url::parse(endpoint).map_err(|error| bad(&format!("{service}={endpoint}: {error}")))?;
+        let url =
+            Url::parse(endpoint).map_err(|error| bad(&format!("{service}={endpoint}: {error}")))?;
         let proxy = reverse::start(injector.clone(), service, (local, &url), signing.clone())
             .await
             .map_err(|error| bad(&error))?;
@@ -67,7 +68,8 @@ pub(super) async fn run(args: GatewayArgs) -> Result<Exit, CommandError> {
         standing.push(proxy);
     }
     let rules = injector.clone();
-    let answering = serve::answering(move |request| injector::admin::answer(rules.clone(), request));
+    let answering =
+        serve::answering(move |request| injector::admin::answer(rules.clone(), request));
     let admin = serve::serve(args.admin, answering).await.map_err(|source| {
         CommandError::environment(format!("cannot listen on {}", args.admin), source)
     })?;
@@ -79,9 +81,10 @@ pub(super) async fn run(args: GatewayArgs) -> Result<Exit, CommandError> {
         serving.stop().await;
     }
     admin.stop().await;
-    injector.ledger().sync().map_err(|source| {
-        CommandError::environment("cannot keep the ledger", source)
-    })?;
+    injector
+        .ledger()
+        .sync()
+        .map_err(|source| CommandError::environment("cannot keep the ledger", source))?;
     Ok(Exit::Pass)
 }
 

@@ -108,7 +108,10 @@ pub(super) async fn run(args: InjectArgs, ctx: &Context) -> Result<Exit, Command
     let owner = format!("fault-{}", std::process::id());
     let since = admin.activity(0).await.map_err(failed)?.last().map_or(0, |line| line.seq);
     admin.add(&[args.rule(&owner)]).await.map_err(failed)?;
-    note(&format!("{}: {} — until Ctrl-C; ask the backend at {}", args.on, args.verb, stage.base_url));
+    note(&format!(
+        "{}: {} — until Ctrl-C; ask the backend at {}",
+        args.on, args.verb, stage.base_url
+    ));
     let held = Injecting { admin, owner, name: args.name.clone(), since, hits: 0 };
     hold::hold(held, &interrupts, &args.hold).await?;
     Ok(Exit::Pass)

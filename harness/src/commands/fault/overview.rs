@@ -25,7 +25,8 @@ pub(super) async fn list(stage: &StageDescription) -> Result<Exit, CommandError>
         ));
     }
     if let Some(url) = &stage.admin.toxiproxy_url {
-        let proxies = Client::new(url).map_err(wire::failed)?.proxies().await.map_err(wire::failed)?;
+        let proxies =
+            Client::new(url).map_err(wire::failed)?.proxies().await.map_err(wire::failed)?;
         let toxics: usize = proxies.values().map(|proxy| proxy.toxics.len()).sum();
         out(&format!("toxics: {toxics}"));
         for proxy in proxies.values() {

@@ -19,7 +19,7 @@ use crate::commands::stage::pair;
 pub(super) struct WireArgs {
     /// The service, as in the stage's endpoints: dynamodb, s3, bedrock-runtime ….
     service: String,
-    /// `down`, latency, bandwidth, slow_close, timeout, reset_peer, slicer, limit_data.
+    /// `down`, latency, bandwidth, `slow_close`, timeout, `reset_peer`, slicer, `limit_data`.
     toxic: String,
     /// The toxic's attributes: latency=200 jitter=50, rate=64, timeout=0, bytes=1000 ….
     #[arg(value_name = "NAME=NUMBER", value_parser = pair)]
@@ -128,7 +128,13 @@ impl Held for Down {
 pub(super) fn described(toxic: &Toxic) -> String {
     let attributes: Vec<String> =
         toxic.attributes.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    format!("{} {} {} (toxicity {})", toxic.kind, toxic.stream, attributes.join(" "), toxic.toxicity)
+    format!(
+        "{} {} {} (toxicity {})",
+        toxic.kind,
+        toxic.stream,
+        attributes.join(" "),
+        toxic.toxicity
+    )
 }
 
 /// What the proxy refuses is about what was typed; the rest is the stage's.

@@ -179,6 +179,7 @@ impl<'a> Launch<'a> {
             run_dir: self.request.run_dir.clone(),
             seed: self.request.seed,
             model_latency: self.request.model_latency,
+            wire_faults: self.request.wire_faults,
         };
         let embedded = EmbeddedStage::start(&settings)
             .await

@@ -60,6 +60,17 @@ pub(super) fn lines(
             format!("  curl -sS {admin}/edge"),
         ]);
     }
+    if stage.admin.injector_url.is_some() {
+        lines.extend([
+            String::new(),
+            "let AWS fail, until Ctrl-C (see `harness fault --help`):".to_owned(),
+            "  harness fault inject bedrock-runtime:Converse 'error ThrottlingException'"
+                .to_owned(),
+        ]);
+        if stage.admin.toxiproxy_url.is_some() {
+            lines.push("  harness fault proxy dynamodb latency latency=200 jitter=50".to_owned());
+        }
+    }
     lines.extend([String::new(), "look into the stores:".to_owned()]);
     lines.extend(stores(stage));
     lines.extend([String::new(), "access tokens:".to_owned()]);

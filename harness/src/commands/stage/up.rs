@@ -44,6 +44,8 @@ pub(super) struct UpArgs {
     edge: EdgeArgs,
     #[command(flatten)]
     by_hand: ByHand,
+    #[command(flatten)]
+    planes: PlaneArgs,
     /// Print the description and the tokens as one line of JSON, and nothing else.
     #[arg(long)]
     json: bool,
@@ -62,6 +64,14 @@ pub(super) struct UpArgs {
     /// A variable of the backend that differs from what the stage sets; may be repeated.
     #[arg(long = "env", value_name = "NAME=VALUE", value_parser = pair)]
     variables: Vec<(String, String)>,
+}
+
+/// Where faults can be put.
+#[derive(Clone, Debug, clap::Args)]
+struct PlaneArgs {
+    /// Put a fault proxy before each service that the backend calls, for `harness fault proxy`.
+    #[arg(long)]
+    wire_faults: bool,
 }
 
 /// A backend in a debugger.
@@ -139,6 +149,7 @@ fn request(args: &UpArgs, ctx: &Context) -> Result<StageRequest, CommandError> {
     let mut request = StageRequest::new(ctx.root.clone(), run_dir, args.seed);
     request.lambda = lambda;
     request.edge = args.edge.choice();
+    request.wire_faults = args.planes.wire_faults;
     if let Some(binary) = &args.backend_bin {
         request.backend = BackendChoice::Binary(absolute(binary)?);
     }

@@ -48,7 +48,7 @@ async fn what_the_function_takes_is_deleted_and_the_rest_stays() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..").into();
     let run_dir = folder.path().to_path_buf();
     let model_latency = ModelLatency::default();
-    let settings = EmbeddedSettings { root, run_dir, seed: 1, model_latency };
+    let settings = EmbeddedSettings { root, run_dir, seed: 1, model_latency, wire_faults: false };
     let stage = EmbeddedStage::start(&settings).await.unwrap();
     let variables = stage
         .backend_environment(&BackendSettings {
