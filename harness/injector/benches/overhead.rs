@@ -57,16 +57,26 @@ fn overhead(criterion: &mut Criterion) {
     });
     for (name, rule) in [
         ("off", None),
-        ("rule for another service", Some(r#"{"name":"r","on":"s3:*","do":"error SlowDown","ttl_ms":15000}"#)),
-        ("rule that does not hit", Some(
-            r#"{"name":"r","on":"dynamodb:*","do":"error InternalServerError","when":{"rate":0},"ttl_ms":15000}"#,
-        )),
-        ("rule that hits", Some(
-            r#"{"name":"r","on":"dynamodb:*","do":"error InternalServerError","ttl_ms":15000}"#,
-        )),
+        (
+            "rule for another service",
+            Some(r#"{"name":"r","on":"s3:*","do":"error SlowDown","ttl_ms":15000}"#),
+        ),
+        (
+            "rule that does not hit",
+            Some(
+                r#"{"name":"r","on":"dynamodb:*","do":"error InternalServerError","when":{"rate":0},"ttl_ms":15000}"#,
+            ),
+        ),
+        (
+            "rule that hits",
+            Some(
+                r#"{"name":"r","on":"dynamodb:*","do":"error InternalServerError","ttl_ms":15000}"#,
+            ),
+        ),
     ] {
         let injector = with(rule);
-        let mut service = InjectorLayer::new(injector.clone(), "dynamodb").layer(service_fn(answer));
+        let mut service =
+            InjectorLayer::new(injector.clone(), "dynamodb").layer(service_fn(answer));
         group.bench_function(name, |bench| {
             bench.to_async(&runtime).iter(|| {
                 let call = service.call(request(1));
@@ -83,7 +93,11 @@ fn overhead(criterion: &mut Criterion) {
             })
             .collect();
         took.sort_unstable();
-        println!("{name}: p50 {:?}, p99 {:?} of {CALLS} calls", took[CALLS / 2], took[CALLS * 99 / 100]);
+        println!(
+            "{name}: p50 {:?}, p99 {:?} of {CALLS} calls",
+            took[CALLS / 2],
+            took[CALLS * 99 / 100]
+        );
     }
     group.finish();
 }
