@@ -193,3 +193,135 @@ impl Chain {
         self.waiting.back().map(|(at, _)| *at)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+    use tokio::time::Instant;
+
+    use super::{Chain, Event, Links, Spec};
+    use crate::link::draw::Place;
+    use crate::toxic::{Kind, Stream};
+
+    fn links(toxics: &[(&str, Value)]) -> Links {
+        let spec = |(index, (kind, attributes)): (usize, &(&str, Value))| Spec {
+            name: format!("{kind}{index}"),
+            stream: Stream::Downstream,
+            kind: Kind::named(kind).unwrap().with(attributes.as_object().unwrap()).unwrap(),
+            toxicity: 1.0,
+            generation: 1,
+        };
+        toxics.iter().enumerate().map(spec).collect()
+    }
+
+    /// Everything that comes out of a chain, each with its time after the start.
+    fn out(toxics: &[(&str, Value)], chunks: &[(u64, Vec<u8>)]) -> Vec<(Duration, Event)> {
+        let place = Place { seed: 1, proxy: "p".into(), connection: 1, stream: Stream::Downstream };
+        let (mut chain, began) = (Chain::new(place), Instant::now());
+        chain.change(&links(toxics), began);
+        let mut last = Duration::ZERO;
+        for (after_ms, bytes) in chunks {
+            last += Duration::from_millis(*after_ms);
+            chain.take(began + last, Event::Data(Bytes::copy_from_slice(bytes)));
+        }
+        chain.take(began + last, Event::Fin);
+        chain.waiting.iter().map(|(at, event)| (*at - began, event.clone())).collect()
+    }
+
+    fn bytes(events: &[(Duration, Event)]) -> Vec<u8> {
+        let data = events.iter().filter_map(|(_, event)| match event {
+            Event::Data(data) => Some(data.to_vec()),
+            Event::Fin | Event::Close | Event::Reset => None,
+        });
+        data.flatten().collect()
+    }
+
+    fn chunks() -> impl Strategy<Value = Vec<(u64, Vec<u8>)>> {
+        let chunk = (0..50_u64, prop::collection::vec(any::<u8>(), 1..400));
+        prop::collection::vec(chunk, 1..20)
+    }
+
+    fn lossless() -> impl Strategy<Value = Vec<(&'static str, Value)>> {
+        let toxic = prop_oneof![
+            (0..500_u64, 0..700_u64)
+                .prop_map(|(l, j)| ("latency", json!({ "latency": l, "jitter": j }))),
+            (1..5000_u64).prop_map(|rate| ("bandwidth", json!({ "rate": rate }))),
+            (1..100_u64, 0..100_u64, 0..5000_u64).prop_map(|(average, variation, delay)| {
+                let variation = variation % average;
+                let toxic =
+                    json!({ "average_size": average, "size_variation": variation, "delay": delay });
+                ("slicer", toxic)
+            }),
+            (0..900_u64).prop_map(|delay| ("slow_close", json!({ "delay": delay }))),
+            Just(("noop", json!({}))),
+        ];
+        prop::collection::vec(toxic, 0..5)
+    }
+
+    proptest! {
+        /// Whatever delays and cuts, every byte comes out once and in order, and the end after the last of them.
+        #[test]
+        fn nothing_is_lost_or_out_of_order(toxics in lossless(), chunks in chunks()) {
+            let events = out(&toxics, &chunks);
+            let sent: Vec<u8> = chunks.iter().flat_map(|(_, bytes)| bytes.clone()).collect();
+            prop_assert_eq!(bytes(&events), sent);
+            prop_assert!(events.windows(2).all(|two| two[0].0 <= two[1].0));
+            prop_assert_eq!(&events.last().unwrap().1, &Event::Fin);
+        }
+
+        #[test]
+        fn a_limit_is_exact(limit in 0..3000_u64, chunks in chunks()) {
+            let events = out(&[("limit_data", json!({ "bytes": limit }))], &chunks);
+            let sent: Vec<u8> = chunks.iter().flat_map(|(_, bytes)| bytes.clone()).collect();
+            let kept = sent.len().min(usize::try_from(limit).unwrap());
+            let closes = events.iter().any(|(_, event)| *event == Event::Close);
+            prop_assert_eq!(bytes(&events), &sent[..kept]);
+            prop_assert_eq!(closes, u64::try_from(sent.len()).unwrap() >= limit);
+        }
+
+        #[test]
+        fn slices_keep_to_their_sizes(average in 1..200_u64, spread in 0..200_u64, chunks in chunks()) {
+            let spread = spread % average;
+            let toxic = json!({ "average_size": average, "size_variation": spread });
+            for (_, event) in out(&[("slicer", toxic)], &chunks) {
+                if let Event::Data(piece) = event {
+                    let size = u64::try_from(piece.len()).unwrap();
+                    // The last piece of a chunk is what is left of it.
+                    prop_assert!(size >= 1 && size <= average + spread);
+                }
+            }
+        }
+
+        /// Latency is what it says for each chunk, ± its jitter; a rate is never exceeded.
+        #[test]
+        fn times_are_what_they_say(latency in 0..900_u64, rate in 1..1000_u64, chunks in chunks()) {
+            let mut came = 0;
+            let events = out(&[("latency", json!({ "latency": latency }))], &chunks);
+            for ((after, _), (at, _)) in chunks.iter().zip(&events) {
+                came += after;
+                prop_assert_eq!(*at, Duration::from_millis(came + latency));
+            }
+            let events = out(&[("bandwidth", json!({ "rate": rate }))], &chunks);
+            let all = u64::try_from(bytes(&events).len()).unwrap();
+            let least = Duration::from_micros(all * 1000 / rate);
+            let slack = Duration::from_micros(u64::try_from(events.len()).unwrap());
+            prop_assert!(events.last().unwrap().0 + slack >= least, "{:?} {:?}", events.last(), least);
+        }
+    }
+
+    #[test]
+    fn a_reset_and_a_black_hole() {
+        let events = out(&[("timeout", json!({ "timeout": 0 }))], &[(0, vec![1])]);
+        assert_eq!(events, [(Duration::ZERO, Event::Close)], "the end passes, the bytes do not");
+        let place = Place { seed: 1, proxy: "p".into(), connection: 1, stream: Stream::Downstream };
+        let (mut chain, began) = (Chain::new(place), Instant::now());
+        chain.change(&links(&[("reset_peer", json!({ "timeout": 500 }))]), began);
+        chain.take(began, Event::Data(Bytes::from_static(b"first")));
+        assert_eq!(chain.next(), Some(began + Duration::from_millis(500)));
+        assert!(!chain.is_reset(began) && chain.is_reset(began + Duration::from_millis(500)));
+    }
+}

@@ -1,6 +1,7 @@
 //! The loop of one direction.
 use std::io;
 use std::pin::pin;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::AsyncWriteExt as _;
@@ -16,6 +17,10 @@ use crate::metrics::Count;
 /// What is read at once at first, and at most: a stream that fills its buffer gets a larger one, an idle one has none.
 const SMALL: usize = 16 << 10;
 const LARGE: usize = 256 << 10;
+
+/// A timer is a millisecond late on average, and up to two: what is due this soon goes now, so that a delay is right in
+/// the middle.
+const SLACK: Duration = Duration::from_micros(750);
 
 /// How a direction ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,7 +145,7 @@ async fn touched(
     (links, count): (&mut watch::Receiver<Links>, &Count),
     (chain, ended): (&mut Chain, &mut bool),
 ) -> io::Result<Going> {
-    let at = now();
+    let at = now() + SLACK;
     chain.wake(at);
     if chain.is_reset(at) {
         return Ok(Going::Ends(End::Reset));
@@ -191,6 +196,7 @@ async fn touched(
 /// The chain's next time; a toxic's delay is what is waited for.
 async fn until(next: Option<Instant>) {
     if let Some(next) = next {
-        tokio::time::sleep_until(next).await;
+        // A time that is past already is no wait.
+        tokio::time::sleep_until(next.checked_sub(SLACK).unwrap_or(next)).await;
     }
 }
