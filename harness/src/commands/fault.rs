@@ -78,6 +78,12 @@ impl StageArg {
     }
 }
 
+/// A share in 0..=1. JSON has no word for what else a number may be, so it is looked at here.
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse::<f64>().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "expected a share from 0 to 1".to_owned())
+}
+
 /// The stage that was started last.
 fn newest(ctx: &Context) -> Option<PathBuf> {
     let runs = std::fs::read_dir(ctx.root.join("reports")).ok()?;

@@ -3,6 +3,7 @@
 
 mod attacks;
 mod edge;
+mod faults;
 mod guard;
 mod lambda;
 pub(crate) mod processes;

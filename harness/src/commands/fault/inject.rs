@@ -43,7 +43,7 @@ pub(super) struct InjectArgs {
 #[derive(Clone, Debug, clap::Args)]
 struct WhenArgs {
     /// The share of attempts, 0 to 1.
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", value_parser = super::share)]
     rate: Option<f64>,
     /// These attempts of each request, from 1: `1..2`.
     #[arg(long, value_name = "FROM..TO")]

@@ -28,7 +28,7 @@ pub(super) struct WireArgs {
     #[arg(long, value_name = "STREAM", default_value = "downstream")]
     stream: String,
     /// The share of connections, 0 to 1.
-    #[arg(long, value_name = "SHARE", default_value_t = 1.0)]
+    #[arg(long, value_name = "SHARE", default_value_t = 1.0, value_parser = super::share)]
     toxicity: f64,
     #[command(flatten)]
     hold: HoldArgs,
