@@ -163,6 +163,9 @@ fn chaos(
         ("effects", "POST") => {
             let effects: Effects = read(body)?;
             localstack::check_effects(effects).map_err(|field| bad(&field))?;
+            if injector.is_killed() {
+                return Err(refusal(&Refused::Killed));
+            }
             return Ok(page(StatusCode::OK, &json!(faults.effects(now, Some(effects)))));
         }
         ("faults" | "effects", _) => return Err(not_allowed()),

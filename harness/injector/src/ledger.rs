@@ -111,7 +111,8 @@ impl Ledger {
         if kept.last().is_some_and(|&last| last != b'\n') {
             file.write_all(b"\n").map_err(io)?;
         }
-        let seq = u64::try_from(kept.split(|&b| b == b'\n').count() - 1).unwrap_or(0);
+        let lines = kept.split(|&b| b == b'\n').filter(|line| !line.is_empty()).count();
+        let seq = u64::try_from(lines).unwrap_or(0);
         let state = State { file: Some(file), seq, ..State::default() };
         Ok(Self { path: Some(path.to_owned()), state: Mutex::new(state) })
     }
@@ -159,10 +160,15 @@ impl Ledger {
         state.recent.iter().filter(|line| line.seq > since).take(limit).cloned().collect()
     }
 
-    /// The hash of what is in memory, see [`hash`].
-    pub fn hash(&self) -> String {
-        let lines: Vec<Line> = self.state().recent.iter().cloned().collect();
-        hash(&lines)
+    /// The hash of all that was written, see [`hash`]: of the file, or of what is in memory. None if not all of it is
+    /// there any more.
+    pub fn hash(&self) -> Option<String> {
+        let all = usize::try_from(self.counts().0).unwrap_or(usize::MAX);
+        let lines = match &self.path {
+            Some(path) => read(path).ok()?.0,
+            None => self.state().recent.iter().cloned().collect(),
+        };
+        (lines.len() == all).then(|| hash(&lines))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -237,6 +243,19 @@ mod tests {
         let first = hash(&[a.clone(), b]);
         assert_eq!(first, hash(&[late, line("r", "background", 1, false), a.clone()]));
         assert_ne!(first, hash(&[a]));
+    }
+
+    #[test]
+    fn a_hash_is_of_everything_or_there_is_none() {
+        let (folder, memory) = (tempfile::tempdir().unwrap(), Ledger::in_memory());
+        let file = Ledger::append_to(&folder.path().join("faults.jsonl")).unwrap();
+        for attempt in 0..10_001 {
+            memory.write(line("r", "k", attempt, true));
+            file.write(line("r", "k", attempt, true));
+        }
+        assert!(memory.hash().is_none(), "the first is forgotten");
+        let again = Ledger::append_to(file.path().unwrap()).unwrap();
+        assert_eq!((file.hash().map(|hash| hash.len()), again.hash()), (Some(64), file.hash()));
     }
 
     #[test]

@@ -95,6 +95,8 @@ fn local_only(path: &Path, stage: &StageDescription) -> Result<(), StageFileErro
         ("admin.emulators_url".to_owned(), stage.admin.emulators_url.as_ref()),
         ("admin.lambda_url".to_owned(), stage.admin.lambda_url.as_ref()),
         ("admin.edge_url".to_owned(), stage.admin.edge_url.as_ref()),
+        ("admin.injector_url".to_owned(), stage.admin.injector_url.as_ref()),
+        ("admin.toxiproxy_url".to_owned(), stage.admin.toxiproxy_url.as_ref()),
     ];
     let endpoints =
         stage.endpoints.iter().map(|(service, url)| (format!("endpoints.{service}"), Some(url)));

@@ -1,10 +1,14 @@
 //! The figures of the proxy, in one run beside a direct connection: client, proxy and upstream each in a process of its
-//! own. `cargo run --release -p faultproxy --example figures`; a few minutes at most, nothing leaves 127.0.0.1.
+//! own. `cargo bench --profile release -p faultproxy`; a few minutes at most, nothing leaves 127.0.0.1.
+//!
+//! What one core has to do for a ping-pong is measured with `taskset -c 0` before it: on two cores that sleep in between, their
+//! waking up is measured.
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::Duration;
 
+use criterion::{Criterion, Throughput};
 use faultproxy::client::{Client, Toxic};
 use faultproxy::{FaultProxy, Options};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
@@ -18,7 +22,7 @@ type Done<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 const POUR: u8 = b'P';
 const ECHO: u8 = b'E';
 const MEASURED: usize = 20_000;
-const POURED: u64 = 4 << 30;
+const POURED: u64 = 1 << 30;
 
 fn main() -> ExitCode {
     let role = std::env::args().nth(1).unwrap_or_default();
@@ -39,7 +43,12 @@ fn run(role: &str) -> Done {
         "proxy" => {
             tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(proxy())
         }
-        _ => alone()?.block_on(client()),
+        _ => {
+            let runtime = alone()?;
+            let (to, at, _both) = runtime.block_on(client())?;
+            criteria(&runtime, to, at);
+            Ok(())
+        }
     }
 }
 
@@ -130,9 +139,47 @@ async fn open(at: SocketAddr, first: u8) -> Done<TcpStream> {
     Ok(stream)
 }
 
-async fn client() -> Done {
-    let (_upstream, to) = start("upstream").await?;
-    let (_proxy, admin) = start("proxy").await?;
+/// The same two figures by criterion, with its intervals and its page.
+fn criteria(runtime: &tokio::runtime::Runtime, to: SocketAddr, at: SocketAddr) {
+    let mut criterion = Criterion::default().configure_from_args().sample_size(20);
+    let took = |what: Done<Duration>| what.unwrap_or(Duration::MAX);
+    let mut group = criterion.benchmark_group("64 B ping-pong");
+    for (name, address) in [("direct", to), ("through the proxy", at)] {
+        group.bench_function(name, |bench| {
+            bench.iter_custom(|times| {
+                let times = usize::try_from(times).unwrap_or(usize::MAX);
+                took(
+                    runtime.block_on(async {
+                        Ok(round_trips(address, times).await?.into_iter().sum())
+                    }),
+                )
+            });
+        });
+    }
+    group.finish();
+    let mut group = criterion.benchmark_group("pour");
+    group.sample_size(10).throughput(Throughput::Bytes(POURED));
+    for (name, address) in [("direct", to), ("through the proxy", at)] {
+        group.bench_function(name, |bench| {
+            bench.iter_custom(|times| {
+                took(runtime.block_on(async {
+                    let began = Instant::now();
+                    for _ in 0..times {
+                        pour(address).await?;
+                    }
+                    Ok(began.elapsed())
+                }))
+            });
+        });
+    }
+    group.finish();
+    criterion.final_summary();
+}
+
+/// Every figure but criterion's; the roles go on.
+async fn client() -> Done<(SocketAddr, SocketAddr, [Role; 2])> {
+    let (upstream, to) = start("upstream").await?;
+    let (proxy, admin) = start("proxy").await?;
     let client = Client::new(&format!("http://{admin}"))?;
     let at: SocketAddr =
         client.create("p", "127.0.0.1:0", &to.to_string()).await?.listen.parse()?;
@@ -146,7 +193,9 @@ async fn client() -> Done {
     bandwidth(&client, at).await?;
     resets(&client, at).await?;
     toxicity(&client, at).await?;
-    patterns(&client, to).await
+    patterns(&client, to).await?;
+    let at = client.proxy("p").await?.listen.parse()?;
+    Ok((to, at, [upstream, proxy]))
 }
 
 fn percentile(sorted: &[Duration], share: f64) -> Duration {
