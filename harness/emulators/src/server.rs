@@ -1,29 +1,18 @@
-//! One HTTP/1.1 server on 127.0.0.1 and a port of the kernel's choice: accepting, keep-alive,
-//! graceful end. It knows no service. An injector may stand before the handler.
+//! One HTTP/1.1 server on 127.0.0.1 and a port of the kernel's choice. It knows no service; an injector may stand
+//! before the handler.
 use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::pin::pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use futures::future::BoxFuture;
-
 use http::{Request, Response};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use injector::body::{ReplyBody, RequestBody};
-use injector::{Failure, InjectorLayer};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
+use injector::body::RequestBody;
+use injector::{InjectorLayer, serve};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tower::{Layer as _, Service};
-
-/// How long a client may take to send a request's head. Longer than the 90 s for which SDK clients
-/// keep an idle connection, so that it is never the server that closes first.
-const HEAD_TIMEOUT: Duration = Duration::from_mins(2);
+use tower::{Layer as _, Service, ServiceExt as _};
 
 /// The body of every answer; `s3s` has one that holds bytes and streams alike.
 pub(crate) type Body = s3s::Body;
@@ -97,54 +86,11 @@ impl Port {
         faults: Option<InjectorLayer>,
         stop: CancellationToken,
     ) {
-        let mut connections = JoinSet::new();
-        loop {
-            tokio::select! {
-                () = stop.cancelled() => break,
-                Some(_) = connections.join_next() => {}
-                accepted = self.listener.accept() => match accepted {
-                    Ok((stream, _)) => {
-                        let served = (handler.clone(), faults.clone());
-                        connections.spawn(connection(stream, served, stop.clone()));
-                    }
-                    Err(error) => tracing::warn!(%error, "cannot accept"),
-                },
-            }
+        let handler = Answering(handler);
+        if let Some(faults) = faults {
+            return serve::accept(self.listener, faults.layer(handler), stop).await;
         }
-        drop(self.listener);
-        while connections.join_next().await.is_some() {}
-    }
-}
-
-async fn connection<H: Handler>(
-    stream: TcpStream,
-    (handler, faults): (H, Option<InjectorLayer>),
-    stop: CancellationToken,
-) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "cannot set nodelay");
-    }
-    let service = service_fn(move |request: Request<Incoming>| {
-        let (handler, faults) = (handler.clone(), faults.clone());
-        async move {
-            let Some(faults) = faults else {
-                let answer = handler.handle(request.map(RequestBody::Live)).await;
-                return Ok::<_, Failure<Infallible>>(answer.map(ReplyBody::Inner));
-            };
-            faults.layer(Answering(handler)).call(request).await
-        }
-    });
-    let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
-    let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    let ended = tokio::select! {
-        ended = serving.as_mut() => ended,
-        () = stop.cancelled() => {
-            serving.as_mut().graceful_shutdown();
-            serving.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "connection ended");
+        let untouched = |request: Request<Incoming>| request.map(RequestBody::Live);
+        serve::accept(self.listener, handler.map_request(untouched), stop).await;
     }
 }

@@ -71,7 +71,9 @@ where
     Ok(Serving { address, stop, task })
 }
 
-async fn accept<S, B>(listener: TcpListener, service: S, stop: CancellationToken)
+/// Serves `service` on `listener` until `stop`; then the port closes at once and requests under way are finished.
+/// Dropping the future ends them too.
+pub async fn accept<S, B>(listener: TcpListener, service: S, stop: CancellationToken)
 where
     S: Service<Request<Incoming>, Response = Response<B>, Future: Send, Error: Into<BodyError>>
         + Clone
