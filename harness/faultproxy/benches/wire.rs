@@ -194,6 +194,7 @@ async fn client() -> Done<(SocketAddr, SocketAddr, [Role; 2])> {
     resets(&client, at).await?;
     toxicity(&client, at).await?;
     patterns(&client, to).await?;
+    client.reset().await?;
     let at = client.proxy("p").await?.listen.parse()?;
     Ok((to, at, [upstream, proxy]))
 }
