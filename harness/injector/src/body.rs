@@ -8,6 +8,11 @@ use http_body::{Body, Frame, SizeHint};
 /// Why a body ended early.
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
+/// A body that can be read here: bytes, and why they ended.
+pub trait Readable: Body<Data = Bytes, Error: Into<BodyError>> + Unpin {}
+
+impl<B: Body<Data = Bytes, Error: Into<BodyError>> + Unpin> Readable for B {}
+
 /// A request's body: as it comes from the caller, or read already.
 #[derive(Debug)]
 pub enum RequestBody<I> {
@@ -24,10 +29,7 @@ impl<I> RequestBody<I> {
     }
 }
 
-impl<I> Body for RequestBody<I>
-where
-    I: Body<Data = Bytes, Error: Into<BodyError>> + Unpin,
-{
+impl<I: Readable> Body for RequestBody<I> {
     type Data = Bytes;
     type Error = BodyError;
 
@@ -93,10 +95,7 @@ impl<B> ReplyBody<B> {
 #[error("the answer was cut by a fault")]
 pub struct CutShort;
 
-impl<B> Body for ReplyBody<B>
-where
-    B: Body<Data = Bytes, Error: Into<BodyError>> + Unpin,
-{
+impl<B: Readable> Body for ReplyBody<B> {
     type Data = Bytes;
     type Error = BodyError;
 

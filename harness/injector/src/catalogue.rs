@@ -260,8 +260,7 @@ impl Service {
             if let Some(operation) =
                 error.operations.iter().find(|name| !service.operations.contains(*name))
             {
-                let near = service.nearest_operation(operation);
-                let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+                let near = hint(service.nearest_operation(operation));
                 return entry("operations", format!("{}{near}", unknown(operation)));
             }
             if service.errors.contains_key(&error.code) {
@@ -282,15 +281,6 @@ impl Service {
         self.errors.values()
     }
 
-    /// What `operation` may answer before any stream has begun.
-    pub fn errors_of<'a>(&'a self, operation: &'a str) -> impl Iterator<Item = &'a ErrorShape> {
-        self.errors.values().filter(move |error| {
-            error.stream != InStream::Only
-                && (error.operations.is_empty()
-                    || error.operations.iter().any(|of| of == operation))
-        })
-    }
-
     /// An operation that can answer `error`.
     pub fn operation_for<'a>(&'a self, error: &'a ErrorShape) -> &'a str {
         error.operations.first().unwrap_or(&self.default_operation)
@@ -307,12 +297,18 @@ impl Service {
     }
 }
 
-fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+/// The one of `known` that was probably meant.
+pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     known
         .map(|known| (strsim::jaro_winkler(&name.to_lowercase(), &known.to_lowercase()), known))
         .filter(|(near, _)| *near > 0.75)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, known)| known)
+}
+
+/// What is put behind a message about a name that is none.
+pub(crate) fn hint(near: Option<&str>) -> String {
+    near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -327,9 +323,6 @@ mod tests {
         assert_eq!(catalogue.nearest_service("dynamo"), Some("dynamodb"));
         let runtime = catalogue.service("bedrock-runtime").unwrap();
         assert_eq!(runtime.nearest_error("ThrotlingExeption"), Some("ThrottlingException"));
-        let codes = |operation| runtime.errors_of(operation).map(|error| error.code.as_str());
-        assert!(!codes("Converse").any(|code| code == "ModelStreamErrorException"));
-        assert!(!codes("Converse").any(|code| code == "ServiceQuotaExceededException"));
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod s3;
 use std::borrow::Cow;
 
 use http::request::Parts;
+use http::{Method, header};
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
@@ -41,6 +42,22 @@ pub fn target(service: &Service, head: &Parts, body: &[u8]) -> Option<Target> {
 /// Whether operation or resource are told by the body.
 pub fn needs_body(service: &Service) -> bool {
     service.protocol != Protocol::RestXml
+}
+
+/// A page beside a service, by its file's name.
+pub(crate) fn page(parts: &Parts) -> Option<Target> {
+    let file = parts.uri.path().rsplit('/').next().filter(|file| !file.is_empty())?;
+    (parts.method == Method::GET).then(|| Target {
+        operation: file.to_owned(),
+        resource: None,
+        tokens: None,
+    })
+}
+
+/// The region in the scope of its signature.
+pub(crate) fn region(parts: &Parts) -> Option<&str> {
+    let authorization = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    authorization.split("Credential=").nth(1)?.split('/').nth(2)
 }
 
 /// Smithy RPC v2 names the operation in the path: `/service/NAME/operation/NAME`.

@@ -156,9 +156,6 @@ impl Injector {
             let named = |field| Refused::Field(format!("`{}`", spec.name), field);
             let rule = Rule::read(&spec, &self.0.catalogue).map_err(named)?;
             let lease = rule::lease(spec.ttl_ms).map_err(named)?;
-            if new.iter().any(|other| other.rule.name == rule.name) {
-                return Err(Refused::Taken(rule.name));
-            }
             new.push(Arc::new(Active::new(spec, rule, now, lease)));
         }
         let mut rules = self.0.rules.write().unwrap_or_else(PoisonError::into_inner);
@@ -166,8 +163,9 @@ impl Injector {
         if rules.len() + new.len() > MAX_RULES {
             return Err(Refused::TooMany);
         }
-        let names: BTreeSet<&str> = rules.iter().map(|active| active.rule.name.as_str()).collect();
-        if let Some(taken) = new.iter().find(|one| names.contains(one.rule.name.as_str())) {
+        let mut names: BTreeSet<&str> =
+            rules.iter().map(|active| active.rule.name.as_str()).collect();
+        if let Some(taken) = new.iter().find(|one| !names.insert(&one.rule.name)) {
             return Err(Refused::Taken(taken.rule.name.clone()));
         }
         rules.extend(new);
@@ -243,24 +241,36 @@ impl Injector {
     /// Notes a fault of the LocalStack API: always an answer, never by key.
     pub(crate) fn note_fault(
         &self,
-        verb: String,
+        verb: &str,
         attempt: &Attempt,
         (service, target): (&str, &Target),
     ) {
-        self.0.ledger.write(Line {
+        let rule = ("localstack", verb);
+        let line = self.line(rule, attempt, (service, target));
+        self.0.ledger.write(Line { fate: Fate::Answered, ..line });
+    }
+
+    /// A line of the ledger of which nothing is known yet but who hit whom.
+    fn line(
+        &self,
+        (rule, verb): (&str, &str),
+        attempt: &Attempt,
+        (service, target): (&str, &Target),
+    ) -> Line {
+        Line {
             seq: 0,
             at_ms: unix_ms(self.0.clock),
-            rule: "localstack".to_owned(),
+            rule: rule.to_owned(),
             service: service.to_owned(),
             operation: target.operation.clone(),
             resource: target.resource.clone(),
             key: attempt.key.to_string(),
             attempt: attempt.attempt,
-            verb,
+            verb: verb.to_owned(),
             keyed: false,
             effect: false,
-            fate: Fate::Answered,
-        });
+            fate: Fate::HungUp,
+        }
     }
 
     fn arm(&self, rules: usize) {
@@ -319,20 +329,8 @@ impl Injector {
         (service, target): (&str, &Target),
     ) -> Entry {
         hit.active.note_hit();
-        let line = Line {
-            seq: 0,
-            at_ms: unix_ms(self.0.clock),
-            rule: hit.active.rule.name.clone(),
-            service: service.to_owned(),
-            operation: target.operation.clone(),
-            resource: target.resource.clone(),
-            key: attempt.key.to_string(),
-            attempt: attempt.attempt,
-            verb: hit.active.spec.verb.clone(),
-            keyed: hit.keyed,
-            effect: false,
-            fate: Fate::HungUp,
-        };
+        let rule = (hit.active.rule.name.as_str(), hit.active.spec.verb.as_str());
+        let line = Line { keyed: hit.keyed, ..self.line(rule, attempt, (service, target)) };
         Entry { injector: self.clone(), line: Some(line) }
     }
 }

@@ -2,13 +2,11 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::{Request, Response};
-use http_body::Body;
 use tower::{Layer, Service};
 
-use crate::body::{BodyError, ReplyBody, RequestBody};
+use crate::body::{Readable, ReplyBody, RequestBody};
 use crate::injector::Injector;
 use crate::play::{self, Failure};
 
@@ -50,8 +48,8 @@ where
         + Send
         + Sync
         + 'static,
-    I: Body<Data = Bytes, Error: Into<BodyError>> + Unpin + Send + 'static,
-    B: Body<Data = Bytes, Error: Into<BodyError>> + Unpin + Send + 'static,
+    I: Readable + Send + 'static,
+    B: Readable + Send + 'static,
 {
     type Response = Response<ReplyBody<B>>;
     type Error = Failure<S::Error>;

@@ -14,7 +14,7 @@ use std::time::Duration;
 use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue::{Catalogue, ErrorShape};
+use crate::catalogue::{Catalogue, ErrorShape, hint};
 use crate::rule::BadField;
 
 /// How long the rules stay without any call of this API.
@@ -174,16 +174,14 @@ pub(crate) fn check(rules: &[Fault], catalogue: &Catalogue) -> Result<(), BadFie
         if let Some(service) = &rule.service
             && catalogue.service(service).is_none()
         {
-            let near = catalogue.nearest_service(service);
-            let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            let near = hint(catalogue.nearest_service(service));
             return Err(named("service", format!("names no service `{service}`{near}")));
         }
         if let (Some(service), Some(operation)) = (&rule.service, &rule.operation)
             && let Some(service) = catalogue.service(service)
             && !service.operations.contains(operation)
         {
-            let near = service.nearest_operation(operation);
-            let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            let near = hint(service.nearest_operation(operation));
             return Err(named("operation", format!("names no operation `{operation}`{near}")));
         }
         if let Some(p) = rule.probability

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body::Body;
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
@@ -13,7 +12,7 @@ use tower::{Service, ServiceExt as _};
 use uuid::Uuid;
 
 use crate::active::Active;
-use crate::body::{BodyError, ReplyBody, RequestBody};
+use crate::body::{Readable, ReplyBody, RequestBody};
 use crate::catalogue::{ErrorShape, Service as Described};
 use crate::clock::pause;
 use crate::draw::{self, Purpose};
@@ -39,6 +38,14 @@ pub enum Failure<E> {
     Cut,
 }
 
+/// What stands behind the injector.
+pub(crate) trait Inner<I, B>:
+    Service<Request<RequestBody<I>>, Response = Response<B>>
+{
+}
+
+impl<S: Service<Request<RequestBody<I>>, Response = Response<B>>, I, B> Inner<I, B> for S {}
+
 /// What a call answers.
 pub(crate) type Played<B, E> = Result<Response<ReplyBody<B>>, Failure<E>>;
 
@@ -53,16 +60,14 @@ struct Call<'a, S> {
 }
 
 /// Plays one call of `service` before `inner`.
-pub(crate) async fn play<S, I, B>(
+pub(crate) async fn play<S, I: Readable, B: Readable>(
     injector: Injector,
     service: Arc<str>,
     mut inner: S,
     request: Request<I>,
 ) -> Played<B, S::Error>
 where
-    S: Service<Request<RequestBody<I>>, Response = Response<B>>,
-    I: Body<Data = Bytes, Error: Into<BodyError>> + Unpin,
-    B: Body<Data = Bytes, Error: Into<BodyError>> + Unpin,
+    S: Inner<I, B>,
 {
     if !injector.is_armed() || injector.spares(request.headers()) {
         return pass(&mut inner, request.map(RequestBody::Live)).await;
@@ -87,7 +92,9 @@ where
     } else {
         (RequestBody::Live(body), Bytes::new())
     };
-    let Some(target) = identify::target(described, &parts, &bytes).or_else(|| page(&parts)) else {
+    let Some(target) =
+        identify::target(described, &parts, &bytes).or_else(|| identify::page(&parts))
+    else {
         return pass(&mut inner, Request::from_parts(parts, body)).await;
     };
     let attempt = injector.attempt(&service, &target, &parts.headers);
@@ -100,7 +107,7 @@ where
 
 async fn pass<S, I, B>(inner: &mut S, request: Request<RequestBody<I>>) -> Played<B, S::Error>
 where
-    S: Service<Request<RequestBody<I>>, Response = Response<B>>,
+    S: Inner<I, B>,
 {
     let inner = inner.ready().await.map_err(Failure::Inner)?;
     Ok(inner.call(request).await.map_err(Failure::Inner)?.map(ReplyBody::Inner))
@@ -115,22 +122,20 @@ impl<S> Call<'_, S> {
             pause(latency).await;
         }
         let operation = self.target.operation.clone();
-        let region = region(&self.parts);
+        let region = identify::region(&self.parts);
         let struck = faults.strike((&self.service.name, &operation, region), now)?;
         let verb = format!("error {} ({})", struck.error.code, struck.error.status);
-        self.injector.note_fault(verb, &self.attempt, (&self.service.name, &self.target));
+        self.injector.note_fault(&verb, &self.attempt, (&self.service.name, &self.target));
         Some(self.error(&struck.error, 0).map(ReplyBody::whole))
     }
 
-    async fn hit<I, B>(
+    async fn hit<I: Readable, B: Readable>(
         &mut self,
         rules: &[Arc<Active>],
         (body, bytes): (RequestBody<I>, Bytes),
     ) -> Played<B, S::Error>
     where
-        S: Service<Request<RequestBody<I>>, Response = Response<B>>,
-        I: Body<Data = Bytes, Error: Into<BodyError>> + Unpin,
-        B: Body<Data = Bytes, Error: Into<BodyError>> + Unpin,
+        S: Inner<I, B>,
     {
         let mut hits =
             self.injector.decide(rules, &self.attempt, (&self.target, &self.parts.headers));
@@ -167,7 +172,7 @@ impl<S> Call<'_, S> {
     }
 
     /// What `hit` makes of the call.
-    async fn fault<I, B>(
+    async fn fault<I: Readable, B: Readable>(
         &mut self,
         hit: &Hit,
         (body, bytes): (RequestBody<I>, Bytes),
@@ -175,9 +180,7 @@ impl<S> Call<'_, S> {
         skew_ms: i64,
     ) -> Played<B, S::Error>
     where
-        S: Service<Request<RequestBody<I>>, Response = Response<B>>,
-        I: Body<Data = Bytes, Error: Into<BodyError>> + Unpin,
-        B: Body<Data = Bytes, Error: Into<BodyError>> + Unpin,
+        S: Inner<I, B>,
     {
         match hit.verb() {
             Verb::Error(shape) | Verb::Limit { error: shape, .. } => {
@@ -216,16 +219,14 @@ impl<S> Call<'_, S> {
     }
 
     /// Faults that come after the call had its effect. A caller that hangs up meanwhile is told in the ledger.
-    async fn after_effect<I, B>(
+    async fn after_effect<I: Readable, B: Readable>(
         &mut self,
         hit: &Hit,
         body: RequestBody<I>,
         skew_ms: i64,
     ) -> Played<B, S::Error>
     where
-        S: Service<Request<RequestBody<I>>, Response = Response<B>>,
-        I: Body<Data = Bytes, Error: Into<BodyError>> + Unpin,
-        B: Body<Data = Bytes, Error: Into<BodyError>> + Unpin,
+        S: Inner<I, B>,
     {
         let mut entry = self.entry(hit);
         let answer = self.deliver(body).await?;
@@ -256,10 +257,14 @@ impl<S> Call<'_, S> {
         Ok(Response::from_parts(parts, ReplyBody::whole(whole)))
     }
 
-    async fn duplicate<I, B>(&mut self, hit: &Hit, times: u32, bytes: Bytes) -> Played<B, S::Error>
+    async fn duplicate<I, B: Readable>(
+        &mut self,
+        hit: &Hit,
+        times: u32,
+        bytes: Bytes,
+    ) -> Played<B, S::Error>
     where
-        S: Service<Request<RequestBody<I>>, Response = Response<B>>,
-        B: Body<Data = Bytes, Error: Into<BodyError>> + Unpin,
+        S: Inner<I, B>,
     {
         let mut entry = self.entry(hit);
         let first = self.deliver(RequestBody::read(bytes.clone())).await?;
@@ -278,21 +283,18 @@ impl<S> Call<'_, S> {
     /// The call as it came.
     async fn deliver<I, B>(&mut self, body: RequestBody<I>) -> Played<B, S::Error>
     where
-        S: Service<Request<RequestBody<I>>, Response = Response<B>>,
+        S: Inner<I, B>,
     {
         let request = Request::from_parts(self.parts.clone(), body);
         pass(&mut self.inner, request).await
     }
 
-    async fn remember<B>(
+    async fn remember<B: Readable>(
         &self,
         memory: &Active,
         request: [u8; 32],
         answer: Response<ReplyBody<B>>,
-    ) -> Response<ReplyBody<B>>
-    where
-        B: Body<Data = Bytes, Error: Into<BodyError>> + Unpin,
-    {
+    ) -> Response<ReplyBody<B>> {
         let (parts, body) = answer.into_parts();
         let Ok(body) = body.collect().await.map(http_body_util::Collected::to_bytes) else {
             let body = ReplyBody::cut(None, 1);
@@ -361,28 +363,10 @@ fn truncated<B>(body: &Bytes, share: f64) -> ReplyBody<B> {
 }
 
 /// Reads what is left of a request, within bounds, so that its sender sees the answer rather than a reset.
-async fn drain<I>(body: RequestBody<I>)
-where
-    I: Body<Data = Bytes, Error: Into<BodyError>> + Unpin,
-{
+async fn drain<I: Readable>(body: RequestBody<I>) {
     if Limited::new(body, MAX_BODY).collect().await.is_err() {
         tracing::debug!("a refused request broke off");
     }
-}
-
-/// A page beside a service, by its file's name.
-fn page(parts: &Parts) -> Option<Target> {
-    let file = parts.uri.path().rsplit('/').next().filter(|file| !file.is_empty())?;
-    (parts.method == Method::GET).then(|| Target {
-        operation: file.to_owned(),
-        resource: None,
-        tokens: None,
-    })
-}
-
-fn region(parts: &Parts) -> Option<&str> {
-    let authorization = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    authorization.split("Credential=").nth(1)?.split('/').nth(2)
 }
 
 /// SHA-256 of what makes two requests the same read; not computed where nobody asks.

@@ -16,12 +16,12 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri, header};
-use http_body::Body;
 use http_body_util::{BodyExt as _, Limited};
 use tower::{Layer as _, Service};
 use url::Url;
 
-use crate::body::{BodyError, RequestBody};
+use crate::body::{BodyError, Readable, RequestBody};
+use crate::catalogue::hint;
 use crate::injector::Injector;
 use crate::layer::InjectorLayer;
 use crate::serve::{self, Serving};
@@ -86,8 +86,7 @@ pub async fn start(
     signing: Option<Signing>,
 ) -> Result<Serving, ReverseError> {
     if injector.catalogue().service(service).is_none() {
-        let near = injector.catalogue().nearest_service(service);
-        let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        let near = hint(injector.catalogue().nearest_service(service));
         return Err(ReverseError::Service(service.to_owned(), near));
     }
     let host = endpoint.host_str().ok_or_else(|| ReverseError::Endpoint(endpoint.to_string()))?;
@@ -143,7 +142,7 @@ struct Forward {
 
 impl<I> Service<Request<RequestBody<I>>> for Forward
 where
-    I: Body<Data = Bytes, Error: Into<BodyError>> + Unpin + Send + 'static,
+    I: Readable + Send + 'static,
 {
     type Response = Response<reqwest::Body>;
     type Error = ForwardError;
@@ -165,7 +164,7 @@ impl Forward {
         request: Request<RequestBody<I>>,
     ) -> Result<Response<reqwest::Body>, ForwardError>
     where
-        I: Body<Data = Bytes, Error: Into<BodyError>> + Unpin + Send + 'static,
+        I: Readable + Send + 'static,
     {
         let (mut parts, body) = request.into_parts();
         let body =

@@ -10,7 +10,7 @@ use std::time::Duration;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
-use crate::catalogue::{Catalogue, Service};
+use crate::catalogue::{Catalogue, Service, hint};
 use crate::identify::Target;
 use crate::pattern::Pattern;
 
@@ -162,15 +162,13 @@ fn target<'a>(on: &str, catalogue: &'a Catalogue) -> Result<(&'a Service, Patter
         bad(format!("is `{on}`; expected service:operation, such as dynamodb:UpdateItem or s3:*"))
     })?;
     let found = catalogue.service(service).ok_or_else(|| {
-        let near = catalogue.nearest_service(service);
-        let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        let near = hint(catalogue.nearest_service(service));
         bad(format!("names no service `{service}`{near}"))
     })?;
     let pattern = Pattern::new(operation).map_err(bad)?;
     let pages = PAGES.iter().filter(|(of, _)| *of == service).map(|(_, page)| *page);
     if !found.operations.iter().map(String::as_str).chain(pages).any(|name| pattern.matches(name)) {
-        let near = found.nearest_operation(operation);
-        let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        let near = hint(found.nearest_operation(operation));
         return Err(bad(format!("matches no operation of {service}: `{operation}`{near}")));
     }
     Ok((found, pattern))

@@ -1,7 +1,7 @@
 //! What a rule does: the verbs of `do`, one short sentence each.
 use std::time::Duration;
 
-use crate::catalogue::{ErrorShape, InStream, Service};
+use crate::catalogue::{ErrorShape, InStream, Service, hint, nearest};
 use crate::rule::amounts;
 
 /// One fault.
@@ -55,21 +55,21 @@ pub enum Verb {
     },
 }
 
-/// The verbs by their first words, for "did you mean".
-const WORDS: [&str; 13] = [
-    "error",
-    "status",
-    "delay",
-    "lose-reply",
-    "fail-after-effect",
-    "ok-with-error",
-    "truncate",
-    "garbage",
-    "limit",
-    "skew",
-    "stale",
-    "duplicate",
-    "stream",
+/// The verbs by their first words, each as it is written.
+const FORMS: [(&str, &str); 13] = [
+    ("error", "error CODE"),
+    ("status", "status 503"),
+    ("delay", "delay 4s or delay 4s±1s"),
+    ("lose-reply", "lose-reply"),
+    ("fail-after-effect", "fail-after-effect CODE"),
+    ("ok-with-error", "ok-with-error CODE"),
+    ("truncate", "truncate 0.5"),
+    ("garbage", "garbage"),
+    ("limit", "limit 60 requests/min, limit 1000 tokens/min [error CODE]"),
+    ("skew", "skew date +10m"),
+    ("stale", "stale 2s"),
+    ("duplicate", "duplicate 3"),
+    ("stream", "stream CODE after 3 frames"),
 ];
 
 impl Verb {
@@ -121,8 +121,7 @@ impl Verb {
 
 fn error(service: &Service, code: &str) -> Result<ErrorShape, String> {
     service.error(code).cloned().ok_or_else(|| {
-        let near = service.nearest_error(code);
-        let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        let near = hint(service.nearest_error(code));
         format!("{} has no error `{code}`{near}", service.name)
     })
 }
@@ -170,29 +169,14 @@ fn stream(service: &Service, code: &str, frames: &str) -> Result<Verb, String> {
 }
 
 fn unknown(word: &str, text: &str) -> String {
-    if WORDS.contains(&word) {
-        let form = match word {
-            "error" => "error CODE",
-            "status" => "status 503",
-            "delay" => "delay 4s or delay 4s±1s",
-            "fail-after-effect" => "fail-after-effect CODE",
-            "truncate" => "truncate 0.5",
-            "limit" => "limit 60 requests/min, limit 1000 tokens/min [error CODE]",
-            "skew" => "skew date +10m",
-            "stale" => "stale 2s",
-            "duplicate" => "duplicate 3",
-            "stream" => "stream CODE after 3 frames",
-            alone => alone,
-        };
+    if let Some((_, form)) = FORMS.iter().find(|(known, _)| *known == word) {
         return format!("`{text}`: expected `{form}`");
     }
-    let near = WORDS
-        .iter()
-        .map(|known| (strsim::jaro_winkler(word, known), known))
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .filter(|(near, _)| *near > 0.7);
-    match near {
-        Some((_, near)) => format!("`{word}` is no verb; did you mean `{near}`?"),
-        None => format!("`{word}` is no verb; known are {}", WORDS.join(", ")),
+    let words = || FORMS.iter().map(|(word, _)| *word);
+    match nearest(word, words()) {
+        Some(near) => format!("`{word}` is no verb{}", hint(Some(near))),
+        None => {
+            format!("`{word}` is no verb; known are {}", words().collect::<Vec<_>>().join(", "))
+        }
     }
 }
