@@ -6,7 +6,7 @@
 //! | `GET /targets` | every service with its operations and errors |
 //! | `GET /rules` | the rules that are on: lease left, attempts seen, attempts hit |
 //! | `POST /rules` | puts one rule on, or an array of them: all or none (201) |
-//! | `DELETE /rules`, `DELETE /rules/{name}` | ends all, or one |
+//! | `DELETE /rules`, `DELETE /rules/{name}` | ends all, LocalStack's among them, or one |
 //! | `PUT /rules/{name}/lease`, `PUT /owners/{owner}/lease` | `{"ttl_ms"}`: renews one, or all of an owner's |
 //! | `DELETE /owners/{owner}` | ends all of an owner's |
 //! | `GET /activity?since=SEQ&limit=N` | injections after number SEQ, oldest first, at most N (1000) |
@@ -95,7 +95,7 @@ fn own(
             injector.add(many).map_err(|refused| refusal(&refused))?;
             Ok(page(StatusCode::CREATED, &json!({ "added": names })))
         }
-        ("DELETE", ["rules"]) => Ok(ended(injector.end(|_| true))),
+        ("DELETE", ["rules"]) => Ok(ended(injector.clear())),
         ("DELETE", ["rules", name]) => found(injector.end(|spec| spec.name == *name), name),
         ("DELETE", ["owners", owner]) => {
             Ok(ended(injector.end(|spec| spec.owner.as_deref() == Some(*owner))))

@@ -212,9 +212,14 @@ impl Injector {
     pub fn kill(&self, on: bool) {
         self.0.killed.store(on, Ordering::Release);
         if on {
-            self.end(|_| true);
-            self.faults().clear();
+            self.clear();
         }
+    }
+
+    /// Ends every rule, those of LocalStack's API among them; how many of ours there were.
+    pub fn clear(&self) -> usize {
+        self.faults().clear();
+        self.end(|_| true)
     }
 
     /// Whether the kill switch is on.
@@ -279,7 +284,9 @@ impl Injector {
 
     /// Whether any call of any service may be hit.
     pub(crate) fn is_armed(&self) -> bool {
-        self.0.armed.load(Ordering::Acquire) > 0 || self.0.faults.are_on()
+        let armed = self.0.armed.load(Ordering::Acquire) > 0 || self.0.faults.are_on();
+        // A rule that was on its way when the switch was thrown does nothing either.
+        armed && !self.is_killed()
     }
 
     /// The rules about `service` that are on.

@@ -49,9 +49,14 @@ struct Rules {
     rules: Vec<Listed>,
 }
 
-#[derive(Deserialize)]
-struct Activity {
-    activity: Vec<Line>,
+/// What was injected.
+#[derive(Debug, Deserialize)]
+pub struct Activity {
+    /// Oldest first.
+    #[serde(rename = "activity")]
+    pub lines: Vec<Line>,
+    /// How many there are in all: the number of the last.
+    pub written: u64,
 }
 
 #[derive(Deserialize)]
@@ -102,16 +107,18 @@ impl FaultAdmin {
     /// Ends every rule.
     pub async fn clear(&self) -> Result<u64, FaultAdminError> {
         let ended: Ended = self.call(Method::DELETE, "/rules", None).await?;
-        let _none: Value =
-            self.call(Method::POST, "/_localstack/chaos/faults", Some(json!([]))).await?;
         Ok(ended.ended)
     }
 
-    /// Injections after number `since`, oldest first.
-    pub async fn activity(&self, since: u64) -> Result<Vec<Line>, FaultAdminError> {
-        let path = format!("/activity?since={since}");
-        let activity: Activity = self.call(Method::GET, &path, None).await?;
-        Ok(activity.activity)
+    /// Injections after number `since`, the first thousand of them.
+    pub async fn activity(&self, since: u64) -> Result<Activity, FaultAdminError> {
+        self.call(Method::GET, &format!("/activity?since={since}"), None).await
+    }
+
+    /// The last injections, at most `many`.
+    pub async fn last(&self, many: u64) -> Result<Activity, FaultAdminError> {
+        let written = self.activity(u64::MAX).await?.written;
+        self.activity(written.saturating_sub(many)).await
     }
 
     async fn call<T: DeserializeOwned>(

@@ -129,6 +129,15 @@ async fn localstack_scripts_run() {
     let began = tokio::time::Instant::now();
     send(&injector, "dynamodb", &inner, get_item(1, 1, "t")).await.unwrap();
     assert!(began.elapsed().as_millis() >= 40);
+    call(&injector, "POST", path, r#"[{"service": "s3"}]"#).await;
+    call(&injector, "DELETE", "/rules", "").await;
+    assert_eq!(call(&injector, "GET", path, "").await.1, json!([]), "all is all");
+    assert_eq!(call(&injector, "GET", effects, "").await.1, json!({}));
+    call(&injector, "PUT", "/kill-switch", "").await;
+    for (path, body) in [(path, "[]"), (effects, r#"{"latency": 1}"#)] {
+        assert_eq!(call(&injector, "POST", path, body).await.0, 409, "{path}");
+    }
+    call(&injector, "DELETE", "/kill-switch", "").await;
     assert_eq!(call(&injector, "POST", effects, "{}").await.1, json!({}));
     for bad in [r#"[{"probability": 2}]"#, r#"[{"service": "dynamo"}]"#, r#"[{"servce": "s3"}]"#] {
         assert_eq!(call(&injector, "POST", path, bad).await.0, 400, "{bad}");

@@ -16,6 +16,9 @@ pub enum WireError {
     /// No port for the API.
     #[error("cannot start the fault proxy")]
     Listen(#[source] io::Error),
+    /// No client of the API.
+    #[error("cannot make a client of the fault proxy")]
+    Client(#[source] ClientError),
     /// No proxy before a service.
     #[error("cannot put a proxy before {service}")]
     Proxy {
@@ -43,12 +46,12 @@ impl Wire {
         let server = FaultProxy::start(Options { proxy_metrics: true, ..Options::local(seed) })
             .await
             .map_err(WireError::Listen)?;
+        let client = Client::new(&server.url()).map_err(WireError::Client)?;
         let mut through = BTreeMap::new();
         for (service, endpoint) in endpoints {
             let failed =
                 |source| WireError::Proxy { service: service.clone(), source: Box::new(source) };
             let upstream = endpoint.trim_start_matches("http://").trim_end_matches('/');
-            let client = Client::new(&server.url()).map_err(failed)?;
             let proxy = client.create(service, "127.0.0.1:0", upstream).await.map_err(failed)?;
             through.insert(service.clone(), format!("http://{}", proxy.listen));
         }

@@ -30,11 +30,11 @@ pub(super) trait Held {
 }
 
 /// Holds `held`, and ends it.
-pub(super) async fn hold(
-    mut held: impl Held,
+pub(super) async fn hold<H: Held>(
+    mut held: H,
     interrupts: &Interrupts,
     args: &HoldArgs,
-) -> Result<(), CommandError> {
+) -> Result<H, CommandError> {
     let (mut renew, mut look) = (tokio::time::interval(RENEW), tokio::time::interval(LOOK));
     let over = async {
         match args.span {
@@ -55,7 +55,8 @@ pub(super) async fn hold(
         }
     };
     let ended = held.end().await;
-    kept.and(ended)
+    kept.and(ended)?;
+    Ok(held)
 }
 
 /// Listens for Ctrl-C from before a fault begins.

@@ -106,14 +106,18 @@ pub(super) async fn run(args: InjectArgs, ctx: &Context) -> Result<Exit, Command
     let admin = super::injector(&stage)?;
     let interrupts = hold::interrupts()?;
     let owner = format!("fault-{}", std::process::id());
-    let since = admin.activity(0).await.map_err(failed)?.last().map_or(0, |line| line.seq);
+    let since = admin.last(0).await.map_err(failed)?.written;
     admin.add(&[args.rule(&owner)]).await.map_err(failed)?;
     note(&format!(
         "{}: {} — until Ctrl-C; ask the backend at {}",
         args.on, args.verb, stage.base_url
     ));
     let held = Injecting { admin, owner, name: args.name.clone(), since, hits: 0 };
-    hold::hold(held, &interrupts, &args.hold).await?;
+    let held = hold::hold(held, &interrupts, &args.hold).await?;
+    if held.hits == 0 {
+        note("no call was hit: whatever was seen meanwhile says nothing about this fault");
+        return Ok(Exit::Inconclusive);
+    }
     Ok(Exit::Pass)
 }
 
@@ -134,19 +138,20 @@ impl Held for Injecting {
     }
 
     async fn look(&mut self) -> Result<(), CommandError> {
-        for line in self.admin.activity(self.since).await.map_err(failed)? {
-            self.since = line.seq;
-            if line.rule == self.name {
+        loop {
+            let lines = self.admin.activity(self.since).await.map_err(failed)?.lines;
+            let Some(last) = lines.last() else { return Ok(()) };
+            self.since = last.seq;
+            for line in lines.iter().filter(|line| line.rule == self.name) {
                 self.hits += 1;
-                out(&super::overview::injection(&line));
+                out(&super::overview::injection(line));
             }
         }
-        Ok(())
     }
 
     async fn end(&mut self) -> Result<(), CommandError> {
-        self.look().await?;
         self.admin.end(&self.owner).await.map_err(failed)?;
+        self.look().await?;
         note(&format!("ended; {} calls were hit", self.hits));
         Ok(())
     }

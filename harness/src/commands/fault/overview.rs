@@ -11,7 +11,7 @@ use crate::commands::Exit;
 use crate::commands::error::CommandError;
 
 /// How many of the last injections are shown.
-const SHOWN: usize = 20;
+const SHOWN: u64 = 20;
 
 /// Rules, toxics, and the last injections.
 pub(super) async fn list(stage: &StageDescription) -> Result<Exit, CommandError> {
@@ -38,12 +38,12 @@ pub(super) async fn list(stage: &StageDescription) -> Result<Exit, CommandError>
             }
         }
     }
-    let lines = admin.activity(0).await.map_err(failed)?;
+    let lines = admin.last(SHOWN).await.map_err(failed)?.lines;
     if !lines.is_empty() {
         out("the last injections:");
     }
-    for line in lines.iter().skip(lines.len().saturating_sub(SHOWN)) {
-        out(&format!("  {}", injection(line)));
+    for line in lines {
+        out(&format!("  {}", injection(&line)));
     }
     Ok(Exit::Pass)
 }

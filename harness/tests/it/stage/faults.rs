@@ -127,6 +127,13 @@ async fn a_throttled_model_is_seen_by_users_told_and_gone_with_ctrl_c() {
     assert_eq!(stage.ask().await.0, 200);
     assert_eq!(interrupted(held).await.lines().count(), 2);
 
+    // A fault that never fired proves nothing, and says so.
+    let idle = ["inject", "sns:Publish", "error InternalError", "--for", "300ms"];
+    let idle = stage.done(&idle).await;
+    let told = String::from_utf8_lossy(&idle.stderr).into_owned();
+    assert_eq!(idle.status.code(), Some(3), "{told}");
+    assert!(told.contains("no call was hit"), "{told}");
+
     let (lines, cut) = injector::ledger::read(&folder.path().join("faults.jsonl")).unwrap();
     assert_eq!((lines.len(), cut), (5, false));
     assert!(lines.iter().all(|line| line.keyed), "the backend tells trace and ordinal");
