@@ -69,6 +69,7 @@ Feature: The description of the calls
     Then the answer to Anna is as documented
     And the answer to Anna cites page 1 of the manual "router"
 
+  @addresses
   Scenario: Who calls too often is told so as described
     Given Anna calls as often as the rate limit allows
     When Anna calls once more

@@ -78,6 +78,7 @@ Feature: Pages that may read
     Then Anna is let in
     And the page may not read the answer to Anna
 
+  @addresses
   Scenario: Leave to call is given beyond every limit
     Given Anna calls as often as the rate limit allows
     When Anna tries to "ask for leave to ask a question" from "our page"

@@ -70,6 +70,7 @@ Feature: Health
     When Bert tries to "see how its parts are"
     Then Bert is refused because "the place is not allowed"
 
+  @addresses
   Scenario: The parts can be looked at beyond every limit
     Given Anna calls as often as the rate limit allows
     When Anna tries to "see how its parts are"

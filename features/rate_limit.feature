@@ -1,3 +1,4 @@
+@addresses
 Feature: Rate limit
   Nobody can drown the others: a person, and an address, may call only so often in a window that slides. Whoever was
   refused does not wait longer for having tried.
@@ -12,7 +13,6 @@ Feature: Rate limit
     When Bert calls once more
     Then Bert is served
 
-  @addresses
   Scenario: Those who share an address share its limit
     Given Anna and Bert share an address
     And Anna calls as often as the rate limit allows
@@ -50,7 +50,6 @@ Feature: Rate limit
     Then Anna is refused because "there were too many calls"
     And Anna is charged 0 questions
 
-  @addresses
   Scenario: Who changes the place does not get round the limit
     Given Anna calls as often as the rate limit allows
     When Anna is at the address "127.213.7.9"

@@ -71,6 +71,7 @@ Feature: What an answer tells a browser
     And the answer to Anna asks for encryption from now on
     And the answer to Anna may load nothing
 
+  @addresses
   Scenario: A refusal for calling too often is as safe
     Given Anna calls as often as the rate limit allows
     When Anna calls once more

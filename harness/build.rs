@@ -15,6 +15,8 @@ fn main() {
         "core/src",
         "client/src",
         "emulators/src",
+        "faultproxy/src",
+        "injector/src",
         "Cargo.toml",
         "../Cargo.toml",
         "../Cargo.lock",
@@ -37,9 +39,12 @@ fn option_env_at_build(name: &str) -> Option<String> {
 
 /// `HEAD` as full hex, `-dirty` when a tracked file of the harness differs from it; none outside a repository.
 fn commit_of_checkout() -> Option<String> {
-    let git_dir = git(&["rev-parse", "--absolute-git-dir"])?;
-    for file in ["HEAD", "packed-refs", "refs/heads"] {
-        rerun_if_changed(&Path::new(&git_dir).join(file));
+    // In a work tree of its own, HEAD is there and the branches are in the common folder.
+    for folder in ["--absolute-git-dir", "--git-common-dir"] {
+        let folder = git(&["rev-parse", "--path-format=absolute", folder])?;
+        for file in ["HEAD", "packed-refs", "refs/heads"] {
+            rerun_if_changed(&Path::new(&folder).join(file));
+        }
     }
     let head = git(&["rev-parse", "--verify", "HEAD"])?;
     let mut arguments = vec!["status", "--porcelain", "--untracked-files=no", "--"];

@@ -25,6 +25,7 @@ pub mod defects;
 pub mod domain;
 pub mod egress;
 pub mod guard;
+pub mod health_probe;
 pub mod http;
 pub mod lambda;
 pub mod logging;

@@ -32,7 +32,7 @@ use crate::config::{Config, Environment, Stage, environment};
 use crate::context::Deadline;
 use crate::http::{Peer, router};
 use crate::state::App;
-use crate::{COMMIT, VERSION, defects, logging, pdf_reader, start};
+use crate::{COMMIT, VERSION, defects, health_probe, logging, pdf_reader, start};
 
 /// What standard error calls it.
 const PROGRAM: &str = "server";
@@ -70,6 +70,9 @@ enum ServeError {
 
 /// Runs the server until it is told to stop; or, when the server has started it for that, reads one PDF.
 pub fn main() -> ExitCode {
+    if health_probe::is_asked_for() {
+        return health_probe::probe();
+    }
     if pdf_reader::is_asked_for() {
         return pdf_reader::read_one();
     }

@@ -8,6 +8,7 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::CommandFactory as _;
 use clap::Parser;
 use clap::Subcommand;
 use clap::error::ErrorKind;
@@ -41,16 +42,34 @@ enum Command {
     Stage(commands::stage::Args),
     /// Let a running stage's AWS fail by hand: in AWS's words, or on the wire.
     Fault(commands::fault::Args),
+    /// Decide whether a build may be promoted: the suites of a policy, and one decision.
+    Gate(commands::gate::Args),
+    /// Keep what a load run measured, and say whether a later one is slower.
+    Baseline(commands::baseline::Args),
+    /// Make one archive that every later step of a pipeline runs from.
+    Bundle(commands::bundle::Args),
     /// Run the failing part of a run again.
     Replay(commands::replay::Args),
     /// Judge a run's evidence again: the same bytes on any machine.
     Judge(commands::judge::Args),
+    /// Say what a code in a report means, and what to do about it.
+    Explain(commands::explain::Args),
+    /// Look at this machine: what is there of what the harness uses.
+    Doctor,
+    /// Print completions for a shell.
+    Completions {
+        /// Which.
+        shell: clap_complete::Shell,
+    },
     /// The stage process.
     #[command(name = "__stage", hide = true)]
     StageProcess,
     /// The guard of one program.
     #[command(name = "__guard", hide = true)]
     Guard(commands::guard::Args),
+    /// LocalStack in its namespace.
+    #[command(name = "__localstack", hide = true)]
+    LocalStack(commands::localstack::Args),
     /// The load worker process.
     #[command(name = "__load-worker", hide = true)]
     LoadWorker,
@@ -94,7 +113,10 @@ async fn run(cli: Cli) -> Result<Exit, CommandError> {
         (
             None,
             Command::StageProcess
+            | Command::Explain(_)
+            | Command::Completions { .. }
             | Command::Guard(_)
+            | Command::LocalStack(_)
             | Command::LoadWorker
             | Command::FeaturesWorker,
         ) => PathBuf::new(),
@@ -111,9 +133,21 @@ async fn run(cli: Cli) -> Result<Exit, CommandError> {
         Command::Features(args) => commands::features::run(args, &ctx).await,
         Command::Stage(args) => commands::stage::run(args, &ctx).await,
         Command::Fault(args) => commands::fault::run(args, &ctx).await,
+        Command::Gate(args) => commands::gate::run(args, &ctx).await,
+        Command::Baseline(args) => commands::baseline::run(args, &ctx),
+        Command::Bundle(args) => commands::bundle::run(args, &ctx).await,
         Command::Replay(args) => commands::replay::run(args, &ctx).await,
         Command::Judge(args) => commands::judge::run(&args, &ctx),
+        Command::Explain(args) => commands::explain::run(&args),
+        Command::Doctor => commands::doctor::run(&ctx).await,
+        Command::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "harness", &mut text);
+            out(String::from_utf8_lossy(&text).trim_end());
+            Ok(Exit::Pass)
+        }
         Command::StageProcess => commands::stage::process(&ctx).await,
+        Command::LocalStack(args) => commands::localstack::run(args, &ctx).await,
         Command::Guard(args) => commands::guard::run(args, &ctx).await,
         Command::FeaturesWorker => Ok(commands::features::worker().await),
         Command::LoadWorker => Ok(commands::load::worker().await),
@@ -154,11 +188,55 @@ fn say_hint(hint: Option<&str>) {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
+    use clap::Parser as _;
 
     use super::Cli;
 
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    /// The words of a command as a shell takes them apart: quotes, and the end at a comment.
+    fn words(command: &str) -> Vec<String> {
+        let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+        for c in command.chars() {
+            match (quote, c) {
+                (Some(open), c) if c == open => quote = None,
+                (None, '\'' | '"') => {
+                    quote = Some(c);
+                    word.get_or_insert_default();
+                }
+                (None, '#') if word.is_none() => break,
+                (None, ' ') => words.extend(word.take()),
+                (_, c) => word.get_or_insert_default().push(c),
+            }
+        }
+        words.extend(word);
+        words
+    }
+
+    #[test]
+    fn every_command_in_the_documents_is_one() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let docs = std::fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+        let texts = docs.filter(|path| path.extension().is_some_and(|e| e == "md"));
+        let mut tried = 0;
+        for path in texts.chain([root.join("README.md"), root.join("ARCHITECTURE.md")]) {
+            let text = std::fs::read_to_string(&path).unwrap();
+            for (at, start) in text.match_indices("cargo run -p harness -- ") {
+                let rest = &text[at + start.len()..];
+                let end = rest.find(['`', '\n']).unwrap_or(rest.len());
+                let given = words(&rest[..end].replace('\\', ""));
+                let command = std::iter::once("harness".to_owned()).chain(given);
+                if let Err(error) = Cli::try_parse_from(command)
+                    && error.kind() != clap::error::ErrorKind::DisplayHelp
+                {
+                    panic!("{}: `{}`: {error}", path.display(), &rest[..end]);
+                }
+                tried += 1;
+            }
+        }
+        assert!(tried > 30, "{tried} commands");
     }
 }

@@ -3,15 +3,22 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::config::bundle as bundle_file;
 use crate::config::profile_file::ProfileFileError;
 use error::CommandError;
 
+pub mod baseline;
+pub mod bundle;
+pub mod doctor;
 pub mod error;
+pub mod explain;
 pub mod fault;
 pub mod features;
+pub mod gate;
 pub mod guard;
 pub mod judge;
 pub mod load;
+pub mod localstack;
 pub mod replay;
 pub mod stage;
 pub mod stand;
@@ -25,6 +32,13 @@ pub struct Context {
     pub root: PathBuf,
     /// This executable, for the hidden subcommands.
     pub exe: PathBuf,
+}
+
+impl Context {
+    /// SHA-256 of the bundle that this runs from, in hex; none where it runs from the sources.
+    pub fn bundle_sha256(&self) -> Option<String> {
+        bundle_file::read(&self.root).ok().flatten().map(|bundle| bundle.sha256)
+    }
 }
 
 /// Versions that a run records.

@@ -6,6 +6,7 @@ use verdict::judge::seen::JudgeError;
 
 pub mod explain;
 pub mod features;
+pub mod gate;
 pub mod html;
 pub mod junit;
 pub mod markdown;
@@ -63,4 +64,9 @@ pub enum ReportError {
         #[source]
         source: serde_json::Error,
     },
+}
+
+/// More of a text.
+fn add(out: &mut String, text: &str) {
+    out.push_str(text);
 }

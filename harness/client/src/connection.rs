@@ -65,6 +65,9 @@ pub(crate) fn http_client(
         // No certificate is ever looked at: not loading the machine's saves milliseconds for each of many users.
         builder = builder.tls_certs_only([]);
     }
+    if url.scheme() == "https" {
+        builder = builder.tls_certs_merge(crate::trust::believed());
+    }
     builder.build().map_err(|source| ConnectionError::Build { source })
 }
 

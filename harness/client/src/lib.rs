@@ -27,6 +27,7 @@ pub mod sign_in;
 pub mod signer;
 pub mod traceparent;
 pub mod transport;
+pub mod trust;
 pub mod wire;
 
 pub use class::{AnswerClass, Expectation};

@@ -14,7 +14,7 @@ use verdict::{
             Arrivals, CacheHits, Model, PROFILE_SCHEMA, Profile, RawProbes, RawProfile, RawStage,
         },
         run::{Machine, RUN_SCHEMA, RunPlan},
-        stage::Limits,
+        stage::{Limits, Runtime, Services},
         verdict::Verdict,
     },
     judge::{canonical::canonical_json, load::judge},
@@ -67,6 +67,10 @@ fn profile() -> Profile {
 
 fn plan() -> RunPlan {
     RunPlan {
+        services: Services::Emulated,
+        runtime: Runtime::Server,
+        behind_edge: false,
+        bundle_sha256: None,
         schema: RUN_SCHEMA.to_owned(),
         run_id: "bench".to_owned(),
         suite: "load".to_owned(),
@@ -87,6 +91,8 @@ fn plan() -> RunPlan {
             rate_limit: None,
             max_rate_per_s: None,
             max_users: None,
+            max_cost_cents: None,
+            chaos: false,
         },
         exact_answers: true,
         machine: Machine { cores: 2, memory_mib: 4_096, cpu: String::new(), os: String::new() },

@@ -65,6 +65,8 @@ fn benches(criterion: &mut Criterion) {
         rate_limit: None,
         max_rate_per_s: None,
         max_users: None,
+        max_cost_cents: None,
+        chaos: false,
     };
     let questions = questions();
     for arrivals in [10_000_u32, 1_000_000] {

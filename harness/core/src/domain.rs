@@ -1,9 +1,12 @@
 //! Types only; their constructors are the validation.
 
 pub mod attack;
+pub mod baseline;
 pub mod binomial;
+pub mod decision;
 pub mod evidence;
 pub mod features;
+pub mod gate;
 pub mod histogram;
 pub mod kind;
 pub mod lambda;
@@ -15,4 +18,5 @@ pub mod question;
 pub mod rule;
 pub mod run;
 pub mod stage;
+pub mod stage_recipe;
 pub mod verdict;

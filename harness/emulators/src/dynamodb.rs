@@ -1,6 +1,6 @@
 //! Emulated DynamoDB: the embedded `dynoxide` behind a hop of ours in the same process that checks
 //! signatures and permissions, applies outages and counts. The engine's own port is told to nobody.
-mod pool;
+pub(crate) mod pool;
 mod proxy;
 
 use std::sync::Arc;

@@ -13,7 +13,8 @@ pub(crate) mod bedrock;
 pub(crate) mod clock;
 mod cognito;
 mod credentials;
-mod dynamodb;
+pub(crate) mod dynamodb;
+mod external;
 mod front;
 mod internet;
 pub(crate) mod knowledge_base;
@@ -36,6 +37,7 @@ mod wire;
 
 pub use crate::bedrock::{Distribution, LatencyModel, NOTHING_SAID, TEXT_MODEL_ID};
 pub use crate::dynamodb::TablesError;
+pub use crate::external::{External, ExternalError};
 pub use crate::internet::{InternetError, InternetRefs};
 pub use crate::model::ModelError;
 pub use crate::options::{Options, S3Backing, StartError};

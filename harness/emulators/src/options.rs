@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::bedrock::LatencyModel;
+use crate::external::{External, ExternalError};
 use crate::transcribe::TranscriptionTime;
 
 /// Where the emulated S3 keeps its objects.
@@ -26,6 +27,8 @@ pub struct Options {
     /// Ids and model latencies derive from it; keys and secrets add the machine's randomness.
     pub seed: u64,
     pub s3: S3Backing,
+    /// Where S3, SQS, SNS, Secrets Manager and `DynamoDB` are not emulated here; `s3` then says nothing.
+    pub external: Option<External>,
     /// A file with a signed offset in milliseconds, read again within 100 ms: tokens, expiries and
     /// time to live follow it.
     pub clock_file: Option<PathBuf>,
@@ -48,6 +51,7 @@ impl fmt::Debug for Options {
             .field("account_id", &self.account_id)
             .field("seed", &self.seed)
             .field("s3", &self.s3)
+            .field("external", &self.external)
             .field("clock_file", &self.clock_file)
             .field("template", &self.template)
             .field("model_latency", &self.model_latency)
@@ -75,6 +79,8 @@ pub enum StartError {
     Internet(#[source] crate::internet::InternetError),
     #[error("cannot prepare the tables")]
     Tables(#[source] crate::dynamodb::TablesError),
+    #[error("cannot prepare the services that are not emulated here")]
+    External(#[source] ExternalError),
     #[error("cannot prepare the object store")]
     ObjectStore(#[source] crate::s3::StoreError),
     #[error("the model of {service} is unusable")]

@@ -11,6 +11,7 @@ mod multipart;
 mod objects;
 mod presigned;
 mod received;
+mod remote;
 pub(crate) mod store;
 mod unread;
 
@@ -30,6 +31,7 @@ use crate::template::Bucket;
 
 pub(crate) use self::front::S3Front;
 pub(crate) use self::guard::Guard;
+pub(crate) use self::remote::Remote;
 
 /// Why the object store could not be prepared.
 #[derive(Debug, thiserror::Error)]

@@ -35,6 +35,8 @@ use crate::stats::Stats;
 use crate::template::Template;
 use crate::transcribe::{Transcribe, TranscriptionTime};
 
+mod stores;
+
 /// How long a stop waits for requests under way.
 const GRACE: Duration = Duration::from_millis(200);
 
@@ -134,18 +136,21 @@ pub async fn start(options: Options) -> Result<Emulators, StartError> {
     let ids = PoolIds::draw(options.seed, &options.region);
     let cognito = Arc::new(Cognito::new(ids.clone(), starting.shared.clock.clone()));
 
-    starting.dynamodb(&stores).await?;
-    let store = starting.s3(&options, &stores).await?;
+    let hmac_secret_id = format!("{NAME_PREFIX}hmac-key");
+    let hmac = (hmac_secret_id.as_str(), options.hmac_secret.as_str());
+    let (made, store) = starting.stores(&options, &stores, hmac).await?;
 
     let page = cognito.jwks_page();
     let cognito_url = starting.json(Arc::clone(&cognito) as Arc<dyn Service>, Some(page)).await?;
-    let (clock, hmac_secret_id) = (starting.shared.clock.clone(), format!("{NAME_PREFIX}hmac-key"));
+    let clock = starting.shared.clock.clone();
     let secrets = Secrets::new(
         clock.clone(),
         (&options.region, &options.account_id),
         (&hmac_secret_id, &options.hmac_secret),
     );
-    starting.json(Arc::new(secrets), None).await?;
+    if made.is_none() {
+        starting.json(Arc::new(secrets), None).await?;
+    }
     let runtime = bedrock::runtime(options.model_latency, options.seed, clock.clone());
     starting.json(Arc::new(runtime), None).await?;
     let mut rng = ChaCha12Rng::seed_from_u64(options.seed);
@@ -167,9 +172,11 @@ pub async fn start(options: Options) -> Result<Emulators, StartError> {
     let time = if at_once { TranscriptionTime::zero() } else { options.transcription_time };
     starting.json(Arc::new(Transcribe::new(clock.clone(), store, place, time)), None).await?;
     let sqs = Arc::new(Sqs::new(clock.clone(), place, &stores.queues));
-    sqs.serve_at(&starting.json(Arc::new(Arc::clone(&sqs)), None).await?);
     let sns = Arc::new(Sns::new(clock, place, &stores.topics));
-    starting.json(Arc::new(Arc::clone(&sns)), None).await?;
+    let made = match made {
+        Some(made) => made,
+        None => starting.messages(&sqs, &sns, &stores.queues).await?,
+    };
 
     let internet = Internet::bind().await.map_err(StartError::Internet)?;
     let looks =
@@ -181,12 +188,8 @@ pub async fn start(options: Options) -> Result<Emulators, StartError> {
             .into_iter()
             .map(|bucket| (bucket.logical_id, bucket.name))
             .collect(),
-        queues: stores
-            .queues
-            .into_iter()
-            .map(|queue| (queue.logical_id, sqs.url(&queue.name)))
-            .collect(),
-        topics: sns.arns(),
+        queues: made.queues,
+        topics: made.topics,
         jwks_url: format!("{cognito_url}{}", ids.jwks_path()),
         user_pool_id: ids.user_pool_id,
         client_id: ids.client_id,

@@ -13,6 +13,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use emulators::Emulators;
+use emulators::External;
 use emulators::Options;
 use emulators::S3Backing;
 use rand::Rng as _;
@@ -24,12 +25,14 @@ use verdict::domain::stage::Capabilities;
 use verdict::domain::stage::Capability;
 use verdict::domain::stage::CognitoRef;
 use verdict::domain::stage::Credentials;
+use verdict::domain::stage::Environment;
 use verdict::domain::stage::Limits;
 use verdict::domain::stage::Processes;
 use verdict::domain::stage::Resources;
 use verdict::domain::stage::Runtime;
 use verdict::domain::stage::STAGE_SCHEMA;
 use verdict::domain::stage::SecretRef;
+use verdict::domain::stage::Services;
 use verdict::domain::stage::StageDescription;
 
 pub use environment::BackendSettings;
@@ -75,6 +78,8 @@ pub struct EmbeddedSettings {
     pub model_latency: ModelLatency,
     /// Whether a fault proxy stands before each service.
     pub wire_faults: bool,
+    /// Where some of the services are somebody else's.
+    pub external: Option<External>,
 }
 
 /// The emulators of one stage.
@@ -167,6 +172,7 @@ impl EmbeddedStage {
             account_id: ACCOUNT.to_owned(),
             seed: settings.seed,
             s3: S3Backing::Memory,
+            external: settings.external,
             clock_file: Some(clock_file.clone()),
             template: settings.root.join("backend/deploy/template.yaml"),
             model_latency: settings.model_latency.into(),
@@ -256,6 +262,12 @@ impl EmbeddedStage {
             },
             processes: Some(Processes { stage_pid: std::process::id(), backend_pid: backend.pid }),
             runtime,
+            services: Services::Emulated,
+            environment: Environment::Test,
+            production_load: false,
+            question_millicents: None,
+            tls_ca_file: None,
+            lease: None,
             web_origins: backend.web_origins,
             capabilities: Capabilities(capabilities),
             limits: backend.limits,

@@ -10,6 +10,7 @@ pub mod generated;
 pub mod links;
 pub mod manners;
 pub mod outcome;
+mod pacing;
 pub mod params;
 pub mod person;
 pub mod recording;
@@ -59,6 +60,7 @@ use crate::adapters::lifeline::LifelineError;
 use crate::adapters::provision;
 use crate::adapters::provision::Accounts;
 use crate::adapters::provision::ManualFile;
+use crate::adapters::provision::believe;
 use crate::adapters::stores::Stores;
 use catalogue::Catalogue;
 use catalogue::CatalogueError;
@@ -154,6 +156,10 @@ pub async fn run(
     let line =
         lifeline.line(PLAN_WITHIN, PLAN_BYTES).await.map_err(FeaturesWorkerError::Lifeline)?;
     let job: FeaturesJob = serde_json::from_str(&line).map_err(FeaturesWorkerError::Plan)?;
+    believe(&job.stage).map_err(|source| FeaturesWorkerError::Prepare {
+        what: "the stage's certificate authority",
+        source: Box::new(source),
+    })?;
     let catalogue = Catalogue::new().map_err(FeaturesWorkerError::Catalogue)?;
     let material = read(&job.root)
         .map_err(|source| FeaturesWorkerError::Prepare { what: "the project's files", source })?;

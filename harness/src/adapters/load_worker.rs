@@ -32,6 +32,7 @@ use verdict::plan::load::PlanError;
 
 use crate::adapters::lifeline::Lifeline;
 use crate::adapters::lifeline::LifelineError;
+use crate::adapters::provision::believe;
 use attack::AttackError;
 use engine::Engine;
 use plan::WorkerPlan;
@@ -88,6 +89,10 @@ pub async fn run() -> Result<(), WorkerError> {
     let mut lifeline = Lifeline::hold().map_err(WorkerError::Lifeline)?;
     let line = lifeline.line(PLAN_WITHIN, PLAN_BYTES).await.map_err(WorkerError::Lifeline)?;
     let plan: WorkerPlan = serde_json::from_str(&line).map_err(WorkerError::Plan)?;
+    believe(&plan.stage).map_err(|source| WorkerError::Prepare {
+        what: "the stage's certificate authority".to_owned(),
+        source: Box::new(source),
+    })?;
     let stop = CancellationToken::new();
     let engine = Arc::new(Engine::new(plan, stop.clone())?);
     emit(&engine.hello()).map_err(WorkerError::Evidence)?;

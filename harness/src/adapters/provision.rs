@@ -3,6 +3,7 @@
 
 mod account;
 mod error;
+pub mod leftovers;
 mod upload;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use futures::stream;
 use manuel_client::ManuelClient;
 use manuel_client::Session;
 use manuel_client::Signer;
+use manuel_client::trust::TrustError;
 use serde::Deserialize;
 use serde::Serialize;
 use verdict::domain::stage::Capability;
@@ -166,6 +168,11 @@ async fn start_user(
         }
     }
     Ok((user, client))
+}
+
+/// Believes the certificate authority that `stage` names, in this process and from now on.
+pub fn believe(stage: &StageDescription) -> Result<(), TrustError> {
+    stage.tls_ca_file.as_deref().map_or(Ok(()), |file| manuel_client::trust::believe(file.as_ref()))
 }
 
 /// What requests of `stage` are signed with.

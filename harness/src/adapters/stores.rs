@@ -9,29 +9,24 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use aws_config::BehaviorVersion;
-use aws_config::Region;
-use aws_config::timeout::TimeoutConfig;
-use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::StreamExt as _;
 use futures::TryStreamExt as _;
 use futures::stream;
 use thiserror::Error;
 use verdict::domain::stage::Capability;
-use verdict::domain::stage::SecretRef;
 use verdict::domain::stage::StageDescription;
 use verdict::judge::conservation::Figures;
 
 use crate::adapters::poll;
 use crate::adapters::poll::Pace;
+use crate::adapters::store_clients;
+use crate::adapters::store_clients::Lacking;
 
 pub use audio::Spoken;
 pub use holdings::Holdings;
 pub use traces::Trace;
 
-/// One read.
-const OPERATION: Duration = Duration::from_secs(8);
 /// Reservations of requests that have been answered are settled within this: the backend itself tries for 10 s to give one
 /// back.
 const REST: Duration = Duration::from_secs(12);
@@ -97,40 +92,29 @@ impl Stores {
         if !stage.capabilities.has(Capability::StoresReadable) {
             return Err(missing("capability `stores_readable`"));
         }
-        let credentials =
-            stage.store_credentials.as_ref().ok_or_else(|| missing("`store_credentials`"))?;
-        let SecretRef::Throwaway(secret) = &credentials.secret_access_key else {
-            return Err(missing("resolved secret key"));
+        let lacking = |lacking: Lacking| missing(lacking.0);
+        let config = store_clients::config(stage).await.map_err(lacking)?;
+        let endpoint = |service: &'static str| {
+            store_clients::endpoint(stage, service)
+                .map(|url| url.map(str::to_owned))
+                .map_err(lacking)
         };
-        let endpoint =
-            |service: &'static str| stage.endpoints.get(service).ok_or_else(|| missing("endpoint"));
-        let (dynamodb, s3) = (endpoint("dynamodb")?, endpoint("s3")?);
-        let keys = Credentials::new(&credentials.access_key_id, secret, None, None, "stage");
-        let timeouts = TimeoutConfig::builder().operation_timeout(OPERATION).build();
-        let config = aws_config::defaults(BehaviorVersion::latest())
-            .region(Region::new(stage.region.clone()))
-            .credentials_provider(keys)
-            .timeout_config(timeouts)
-            .load()
-            .await;
-        let s3_config = aws_sdk_s3::config::Builder::from(&config)
-            .endpoint_url(s3)
-            .force_path_style(true)
-            .build();
-        let dynamodb_config =
-            aws_sdk_dynamodb::config::Builder::from(&config).endpoint_url(dynamodb).build();
-        let index_config = aws_sdk_bedrockagentruntime::config::Builder::from(&config)
-            .endpoint_url(endpoint("bedrock-agent-runtime")?)
-            .build();
-        let transcribe_config = aws_sdk_transcribe::config::Builder::from(&config)
-            .endpoint_url(endpoint("transcribe")?)
-            .build();
+        let s3 = endpoint("s3")?;
+        let mut s3_config =
+            aws_sdk_s3::config::Builder::from(&config).force_path_style(s3.is_some());
+        s3_config.set_endpoint_url(s3);
+        let mut dynamodb_config = aws_sdk_dynamodb::config::Builder::from(&config);
+        dynamodb_config.set_endpoint_url(endpoint("dynamodb")?);
+        let mut index_config = aws_sdk_bedrockagentruntime::config::Builder::from(&config);
+        index_config.set_endpoint_url(endpoint("bedrock-agent-runtime")?);
+        let mut transcribe_config = aws_sdk_transcribe::config::Builder::from(&config);
+        transcribe_config.set_endpoint_url(endpoint("transcribe")?);
         Ok(Self {
-            transcribe: aws_sdk_transcribe::Client::from_conf(transcribe_config),
-            index: aws_sdk_bedrockagentruntime::Client::from_conf(index_config),
+            transcribe: aws_sdk_transcribe::Client::from_conf(transcribe_config.build()),
+            index: aws_sdk_bedrockagentruntime::Client::from_conf(index_config.build()),
             knowledge_base_id: stage.resources.knowledge_base_id.clone(),
-            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb_config),
-            s3: aws_sdk_s3::Client::from_conf(s3_config),
+            dynamodb: aws_sdk_dynamodb::Client::from_conf(dynamodb_config.build()),
+            s3: aws_sdk_s3::Client::from_conf(s3_config.build()),
             usage_table: stage.resources.usage_table.clone(),
             manuals_table: stage.resources.manuals_table.clone(),
             manuals_bucket: stage.resources.manuals_bucket.clone(),

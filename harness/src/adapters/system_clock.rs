@@ -40,6 +40,22 @@ pub fn rfc3339() -> String {
     now().replace_nanosecond(0).ok().and_then(|now| now.format(&Rfc3339).ok()).unwrap_or_default()
 }
 
+/// Seconds since 1970, now.
+pub fn unix_now_s() -> i64 {
+    now().unix_timestamp()
+}
+
+/// Seconds since 1970 of an RFC 3339 time.
+pub fn unix_s(text: &str) -> Option<i64> {
+    OffsetDateTime::parse(text, &Rfc3339).ok().map(OffsetDateTime::unix_timestamp)
+}
+
+/// `2026-11-23`, today, UTC.
+pub fn today() -> String {
+    let now = now();
+    format!("{:04}-{:02}-{:02}", now.year(), u8::from(now.month()), now.day())
+}
+
 /// `20261122-201530`, for run ids.
 pub fn compact() -> String {
     let now = now();

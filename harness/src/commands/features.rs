@@ -6,20 +6,23 @@ mod prepare;
 mod steps;
 mod write;
 
+use std::path::Path;
 use std::path::PathBuf;
 
 use verdict::domain::features::Selection;
+use verdict::domain::features::SkippedScenario;
 use verdict::domain::lambda::LambdaOptions;
+use verdict::domain::stage::StageDescription;
 
 use crate::adapters::features_worker;
 use crate::adapters::features_worker::evidence::say;
-use crate::adapters::stage_process::BackendChoice;
 use crate::cli::output::note;
 use crate::commands::Context;
 use crate::commands::Exit;
 use crate::commands::error::CommandError;
 use crate::commands::stage::EdgeArgs;
 use crate::commands::stage::RuntimeArgs;
+use crate::commands::stand::Asked;
 use crate::commands::stand::StageChoice;
 use job::FeaturesRun;
 
@@ -50,9 +53,9 @@ pub struct Args {
     /// Print every step that features may use, and run nothing.
     #[arg(long)]
     steps: bool,
-    /// A stage that stands already (`stage.json`, or a file in scenarios/stages/) [default: an embedded one].
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["backend_bin", "defects", "variables"])]
-    stage: Option<PathBuf>,
+    /// A stage by its name in scenarios/stages/, or its file (a `stage.json`, say) [default: embedded].
+    #[arg(long, value_name = "NAME|FILE")]
+    stage: Option<String>,
     /// A built backend, instead of building the workspace's; with --runtime lambda, the folder of the functions.
     #[arg(long, value_name = "PATH")]
     backend_bin: Option<PathBuf>,
@@ -66,6 +69,9 @@ pub struct Args {
     runtime: RuntimeArgs,
     #[command(flatten)]
     edge: EdgeArgs,
+    /// Where the run's files go; it must not exist [default: reports/…].
+    #[arg(long, value_name = "DIR")]
+    run_dir: Option<PathBuf>,
     /// The commit that must answer; another is Inconclusive (`TargetChanged`).
     #[arg(long, value_name = "SHA")]
     expect_commit: Option<String>,
@@ -90,31 +96,15 @@ pub async fn run(args: Args, ctx: &Context) -> Result<Exit, CommandError> {
     let usual =
         LambdaOptions { sandboxes: SANDBOXES, queue_ms: QUEUE_MS, ..LambdaOptions::default() };
     let lambda = args.runtime.lambda(usual)?;
-    let edge = args.edge.choice();
-    let stage = match args.stage {
-        Some(_) if lambda.is_some() => {
-            return Err(CommandError::usage(
-                "the stage that stands has its runtime already".to_owned(),
-                "leave --runtime out".to_owned(),
-            ));
-        }
-        Some(_) if edge.is_some() => {
-            return Err(CommandError::usage(
-                "the stage that stands has an edge in front, or none".to_owned(),
-                "leave --edge out".to_owned(),
-            ));
-        }
-        Some(file) => StageChoice::File(file),
-        None => StageChoice::Embedded {
-            backend: args
-                .backend_bin
-                .map_or(BackendChoice::Build { defects: false }, BackendChoice::Binary),
-            lambda,
-            edge,
-            defects: args.defects,
-            env: args.variables.into_iter().collect(),
-        },
+    let asked = Asked {
+        stage: args.stage,
+        backend_bin: args.backend_bin,
+        lambda,
+        edge: args.edge.choice(),
+        defects: args.defects,
+        env: args.variables.into_iter().collect(),
     };
+    let stage = StageChoice::asked(asked, ctx)?;
     let selection = Selection { tags: args.tags, name: args.name, places: args.places };
     let run = FeaturesRun {
         selection,
@@ -123,6 +113,7 @@ pub async fn run(args: Args, ctx: &Context) -> Result<Exit, CommandError> {
         stage,
         expect_commit: args.expect_commit,
         hold: args.ending.hold,
+        run_dir: args.run_dir,
     };
     job::execute(run, ctx).await
 }
@@ -136,8 +127,24 @@ pub async fn again(
     ctx: &Context,
 ) -> Result<Exit, CommandError> {
     let selection = Selection { places, ..Selection::default() };
-    let run = FeaturesRun { selection, seed, fail_fast: false, stage, expect_commit: None, hold };
+    let run = FeaturesRun {
+        selection,
+        seed,
+        fail_fast: false,
+        stage,
+        expect_commit: None,
+        hold,
+        run_dir: None,
+    };
     job::execute(run, ctx).await
+}
+
+/// How many scenarios `stage` can run, and which it cannot.
+pub fn fitting(
+    root: &Path,
+    stage: &StageDescription,
+) -> Result<(usize, Vec<SkippedScenario>), CommandError> {
+    prepare::fitting(root, stage)
 }
 
 /// The worker process, `harness __features-worker`.

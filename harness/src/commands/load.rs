@@ -1,8 +1,10 @@
 //! `harness load`: offers a profile's load to a stage and judges what was seen.
 
 mod aftermath;
+mod cleanup;
 mod conclude;
 mod drive;
+mod guards;
 pub mod job;
 mod live;
 mod prepare;
@@ -12,13 +14,13 @@ use std::path::PathBuf;
 use verdict::domain::lambda::LambdaOptions;
 
 use crate::adapters::load_worker;
-use crate::adapters::stage_process::BackendChoice;
 use crate::cli::output::note;
 use crate::commands::Context;
 use crate::commands::Exit;
 use crate::commands::bad_profile;
 use crate::commands::error::CommandError;
 use crate::commands::stage::RuntimeArgs;
+use crate::commands::stand::Asked;
 use crate::commands::stand::StageChoice;
 use crate::config::profile_file;
 use job::Job;
@@ -40,9 +42,9 @@ pub struct Args {
     /// Everything drawn is drawn from this; the same seed gives the same schedule.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// A stage that stands already (`stage.json`, or a file in scenarios/stages/) [default: an embedded one].
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["backend_bin", "defects", "variables"])]
-    stage: Option<PathBuf>,
+    /// A stage by its name in scenarios/stages/, or its file (a `stage.json`, say) [default: embedded].
+    #[arg(long, value_name = "NAME|FILE")]
+    stage: Option<String>,
     /// A built backend, instead of building the workspace's; with --runtime lambda, the folder of the functions.
     #[arg(long, value_name = "PATH")]
     backend_bin: Option<PathBuf>,
@@ -54,12 +56,25 @@ pub struct Args {
     variables: Vec<(String, String)>,
     #[command(flatten)]
     runtime: RuntimeArgs,
+    /// Where the run's files go; it must not exist [default: reports/…].
+    #[arg(long, value_name = "DIR")]
+    run_dir: Option<PathBuf>,
     /// The commit that must answer; another is Inconclusive (`TargetChanged`).
     #[arg(long, value_name = "SHA")]
     expect_commit: Option<String>,
+    #[command(flatten)]
+    ending: Ending,
+}
+
+/// How a run begins and ends.
+#[derive(Clone, Copy, Debug, clap::Args)]
+struct Ending {
     /// Leave the stage up after a run that did not pass, until Ctrl-C.
     #[arg(long)]
     hold: bool,
+    /// Offer this load to production, where the stage file allows it, too (`production_load`).
+    #[arg(long)]
+    production: bool,
 }
 
 /// Runs the subcommand.
@@ -68,24 +83,15 @@ pub async fn run(args: Args, ctx: &Context) -> Result<Exit, CommandError> {
     let usual =
         LambdaOptions { sandboxes: SANDBOXES, queue_ms: QUEUE_MS, ..LambdaOptions::default() };
     let lambda = args.runtime.lambda(usual)?;
-    let stage = match args.stage {
-        Some(_) if lambda.is_some() => {
-            return Err(CommandError::usage(
-                "the stage that stands has its runtime already".to_owned(),
-                "leave --runtime out".to_owned(),
-            ));
-        }
-        Some(file) => StageChoice::File(file),
-        None => StageChoice::Embedded {
-            backend: args
-                .backend_bin
-                .map_or(BackendChoice::Build { defects: false }, BackendChoice::Binary),
-            lambda,
-            edge: None,
-            defects: args.defects,
-            env: args.variables.into_iter().collect(),
-        },
+    let asked = Asked {
+        stage: args.stage,
+        backend_bin: args.backend_bin,
+        lambda,
+        edge: None,
+        defects: args.defects,
+        env: args.variables.into_iter().collect(),
     };
+    let stage = StageChoice::asked(asked, ctx)?;
     let job = Job {
         profile_name: args.profile,
         profile,
@@ -93,7 +99,9 @@ pub async fn run(args: Args, ctx: &Context) -> Result<Exit, CommandError> {
         only: None,
         stage,
         expect_commit: args.expect_commit,
-        hold: args.hold,
+        hold: args.ending.hold,
+        production: args.ending.production,
+        run_dir: args.run_dir,
     };
     job::execute(job, ctx).await
 }

@@ -76,6 +76,8 @@ pub async fn run(args: Args, ctx: &Context) -> Result<Exit, CommandError> {
         stage,
         expect_commit: None,
         hold: args.hold,
+        production: false,
+        run_dir: None,
     };
     job::execute(job, ctx).await
 }
@@ -86,9 +88,9 @@ fn stage(recorded: &StageRecipe, args: &Args) -> StageChoice {
     let stage = args.stage.clone().map_or_else(recorded, StageChoice::File);
     match (stage, args.backend_bin.clone()) {
         // Another binary is a mended one: the recorded defects are not asked of it.
-        (StageChoice::Embedded { env, lambda, edge, .. }, Some(binary)) => {
+        (StageChoice::Embedded { recipe, env, lambda, edge, .. }, Some(binary)) => {
             let (backend, defects) = (BackendChoice::Binary(binary), Vec::new());
-            StageChoice::Embedded { backend, lambda, edge, defects, env }
+            StageChoice::Embedded { recipe, backend, lambda, edge, defects, env }
         }
         (stage, _) => stage,
     }

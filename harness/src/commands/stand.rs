@@ -1,8 +1,6 @@
 //! The stage of a run: one of its own, or one that somebody else put up. Every suite comes to it by the same way.
 
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use manuel_client::ManuelClient;
@@ -10,13 +8,15 @@ use manuel_client::Request;
 use manuel_client::SendOptions;
 use manuel_client::answers::VersionAnswer;
 use tokio::sync::watch;
-use verdict::domain::lambda::LambdaOptions;
 use verdict::domain::stage::StageDescription;
+use verdict::domain::stage_recipe::StageRecipeFile;
 
 use crate::adapters::interrupts::Interrupts;
+use crate::adapters::lease::Lease;
+use crate::adapters::provision;
+use crate::adapters::run_dir::RunDir;
 use crate::adapters::run_dir::RunDirError;
-use crate::adapters::stage_process::BackendChoice;
-use crate::adapters::stage_process::EdgeChoice;
+use crate::adapters::secrets;
 use crate::adapters::stage_process::StageProcess;
 use crate::adapters::stage_process::StageRequest;
 use crate::adapters::stage_process::StageState;
@@ -26,125 +26,22 @@ use crate::commands::Context;
 use crate::commands::error::CommandError;
 use crate::commands::stage::start_failure;
 use crate::config::stage_file;
-use crate::report::repro::StageRecipe;
+use crate::config::stage_file::StageFileError;
+use crate::config::stage_names;
+use crate::config::stage_names::Named;
+
+mod choice;
+mod guards;
+
+pub use choice::Asked;
+pub use choice::StageChoice;
+pub use choice::embedded;
+
+/// The stage that needs no file.
+pub const EMBEDDED: &str = "embedded";
 
 /// One look at `/version`.
 const VERSION: Duration = Duration::from_secs(5);
-
-/// Where a suite runs.
-#[derive(Clone, Debug)]
-pub enum StageChoice {
-    /// On a stage of its own.
-    Embedded {
-        /// Which backend.
-        backend: BackendChoice,
-        /// Functions behind a gateway, instead of a server.
-        lambda: Option<LambdaOptions>,
-        /// The deployment's firewall and gateway in front.
-        edge: Option<EdgeChoice>,
-        /// Seeded defects.
-        defects: Vec<String>,
-        /// Variables of the backend.
-        env: BTreeMap<String, String>,
-    },
-    /// On a stage that stands.
-    File(PathBuf),
-}
-
-impl StageChoice {
-    /// The edge in front of a stage of its own.
-    pub fn edge(&self) -> Option<&EdgeChoice> {
-        match self {
-            Self::Embedded { edge, .. } => edge.as_ref(),
-            Self::File(_) => None,
-        }
-    }
-
-    /// What puts a stage like this up again, in a repro file.
-    pub fn recipe(&self) -> StageRecipe {
-        match self {
-            Self::File(file) => StageRecipe {
-                name: "file".to_owned(),
-                stage_file: Some(absolute(file)),
-                ..StageRecipe::default()
-            },
-            Self::Embedded { backend, lambda, edge, defects, env } => StageRecipe {
-                name: "embedded".to_owned(),
-                backend_bin: match backend {
-                    BackendChoice::Binary(path) => Some(absolute(path)),
-                    BackendChoice::Build { .. } | BackendChoice::None { .. } => None,
-                },
-                lambda: *lambda,
-                edge: edge.as_ref().map(|edge| edge.parameters.clone()),
-                defects: defects.clone(),
-                env: shown(env).map(|(name, value)| (name.clone(), value.clone())).collect(),
-                stage_file: None,
-            },
-        }
-    }
-
-    /// The stage of a repro file.
-    pub fn recorded(recipe: &StageRecipe) -> Self {
-        if let Some(file) = &recipe.stage_file {
-            return Self::File(file.into());
-        }
-        Self::Embedded {
-            backend: recipe
-                .backend_bin
-                .as_ref()
-                .map_or(BackendChoice::Build { defects: false }, |path| {
-                    BackendChoice::Binary(path.into())
-                }),
-            lambda: recipe.lambda,
-            edge: recipe.edge.clone().map(|parameters| EdgeChoice { parameters }),
-            defects: recipe.defects.clone(),
-            env: recipe.env.clone(),
-        }
-    }
-
-    /// The arguments of a command that puts it up again.
-    pub fn arguments(&self) -> String {
-        let mut words: Vec<String> = Vec::new();
-        match self {
-            Self::File(file) => words.push(format!("--stage '{}'", absolute(file))),
-            Self::Embedded { backend, lambda, edge, defects, env } => {
-                if let BackendChoice::Binary(path) = backend {
-                    words.push(format!("--backend-bin '{}'", absolute(path)));
-                }
-                if lambda.is_some() {
-                    words.push("--runtime lambda".to_owned());
-                }
-                if let Some(edge) = edge {
-                    words.push("--edge".to_owned());
-                    words.extend(
-                        edge.parameters
-                            .iter()
-                            .map(|(name, value)| format!("--edge-parameter '{name}={value}'")),
-                    );
-                }
-                if !defects.is_empty() {
-                    words.push(format!("--defects {}", defects.join(",")));
-                }
-                words.extend(shown(env).map(|(name, value)| format!("--env '{name}={value}'")));
-            }
-        }
-        words.join(" ")
-    }
-}
-
-/// What may hold a secret is in no report; a replay has to be given it again.
-fn shown(env: &BTreeMap<String, String>) -> impl Iterator<Item = (&String, &String)> {
-    let is_secret = |name: &str| {
-        let name = name.to_uppercase();
-        ["SECRET", "KEY", "TOKEN", "PASSWORD"].iter().any(|word| name.contains(word))
-    };
-    env.iter().filter(move |(name, _)| !is_secret(name))
-}
-
-/// A replay may be asked for from another folder.
-fn absolute(path: &Path) -> String {
-    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()).display().to_string()
-}
 
 /// A stage that answers.
 #[derive(Debug)]
@@ -155,6 +52,8 @@ pub struct Stand {
     pub process: Option<StageProcess>,
     /// What becomes of it; none for one that somebody else put up.
     pub events: Option<watch::Receiver<StageState>>,
+    /// Nobody else runs on it for as long as this lives.
+    _lease: Option<Lease>,
 }
 
 impl Stand {
@@ -168,10 +67,14 @@ impl Stand {
         match choice {
             StageChoice::File(file) => {
                 let mut description = standing(file)?;
+                trust(&description)?;
+                resolve(&mut description).await?;
                 ask_version(&mut description).await?;
-                Ok(Self { description, process: None, events: None })
+                let lease = guards::hold(&description).await?;
+                Ok(Self { description, process: None, events: None, _lease: Some(lease) })
             }
-            StageChoice::Embedded { backend, lambda, edge, defects, env } => {
+            StageChoice::Embedded { recipe, backend, lambda, edge, defects, env } => {
+                request = request.on(StageRecipeFile::clone(recipe));
                 request.backend = backend.clone();
                 request.lambda = *lambda;
                 // A suite may have given it parameters of its own.
@@ -184,8 +87,9 @@ impl Stand {
                     .map_err(start_failure)?;
                 let url = &process.description().base_url;
                 note(&format!("stage ready in {} ms: {url}", process.ready_ms()));
+                trust(process.description())?;
                 let (events, description) = (Some(process.events()), process.description().clone());
-                Ok(Self { description, process: Some(process), events })
+                Ok(Self { description, process: Some(process), events, _lease: None })
             }
         }
     }
@@ -211,7 +115,42 @@ impl Stand {
 
 /// The description of a stage that somebody else put up.
 pub fn standing(file: &Path) -> Result<StageDescription, CommandError> {
-    stage_file::read(file).map_err(|error| CommandError::BadFile(error.into()))
+    stage_file::read(file).map_err(bad_stage)
+}
+
+/// The name of the stage that `text` names, and whether it is put up for each run; nothing is asked, and no secret needed.
+pub fn stage_name(ctx: &Context, text: &str) -> Result<(String, bool), CommandError> {
+    if text == EMBEDDED {
+        return Ok((text.to_owned(), true));
+    }
+    let named = stage_names::look(&ctx.root, text).map_err(bad_stage)?;
+    Ok((named.name().to_owned(), matches!(named, Named::Recipe(_))))
+}
+
+/// A stage file that cannot be used, as a person reads it: exit 2.
+pub fn bad_stage(error: StageFileError) -> CommandError {
+    CommandError::BadFile(error.into())
+}
+
+/// Lets this process believe the certificate authority that the stage names.
+pub fn trust(description: &StageDescription) -> Result<(), CommandError> {
+    provision::believe(description).map_err(|source| {
+        CommandError::usage(
+            format!("cannot use the certificate authority of the stage: {source}"),
+            "`tls_ca_file` names a PEM file beside the stage file".to_owned(),
+        )
+    })
+}
+
+/// Reads the secrets that the stage's file names in Secrets Manager.
+pub async fn resolve(description: &mut StageDescription) -> Result<(), CommandError> {
+    secrets::resolve(description).await.map_err(|source| CommandError::Environment {
+        what: "the stage's secrets cannot be read".to_owned(),
+        source: Some(Box::new(source)),
+        hint: Some(
+            "are there AWS credentials, are they still good, and is `region` right?".to_owned(),
+        ),
+    })
 }
 
 /// Asks the backend itself which build it is: a description may be older than it.
@@ -246,6 +185,16 @@ pub async fn changed(events: &mut Option<watch::Receiver<StageState>>) -> StageS
     // It is told once.
     *events = None;
     state
+}
+
+/// The folder of a run: the one that was asked for, else `name` below `reports/`.
+pub fn report_folder(
+    wanted: Option<&Path>,
+    name: &str,
+    ctx: &Context,
+) -> Result<RunDir, CommandError> {
+    let path = wanted.map_or_else(|| ctx.root.join("reports").join(name), Path::to_path_buf);
+    RunDir::create(std::path::absolute(&path).unwrap_or(path)).map_err(run_folder)
 }
 
 /// A run's folder that cannot be used.

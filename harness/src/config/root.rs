@@ -10,6 +10,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::bundle;
+
 /// What marks the project root: a folder that has all of these.
 const MARKERS: &[&str] = &["Cargo.toml", "harness", "backend", "fixtures"];
 
@@ -94,6 +96,11 @@ pub fn passed_on() -> BTreeMap<String, String> {
         .collect()
 }
 
+/// The whole environment, for a harness that this one starts.
+pub fn whole_environment() -> BTreeMap<OsString, OsString> {
+    env::vars_os().collect()
+}
+
 /// The values of these variables, where they are set.
 pub fn variables<const N: usize>(names: [&str; N]) -> [Option<String>; N] {
     names.map(|name| env::var_os(name)?.into_string().ok())
@@ -120,7 +127,7 @@ pub fn cargo_environment() -> CargoEnvironment {
 }
 
 fn is_root(dir: &Path) -> bool {
-    MARKERS.iter().all(|marker| dir.join(marker).exists())
+    MARKERS.iter().all(|marker| dir.join(marker).exists()) || dir.join(bundle::FILE).exists()
 }
 
 #[cfg(test)]

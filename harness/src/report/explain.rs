@@ -113,6 +113,27 @@ pub fn plain(text: &str) -> String {
     line
 }
 
+/// For text and attributes of a page: what could be markup is none, and no character turns a line around, whatever a
+/// backend answered. Lines stay lines, and keep their indent.
+pub fn escaped(text: &str) -> String {
+    let lines = text.split('\n').map(|line| {
+        let indent = line.len() - line.trim_start_matches(' ').len();
+        " ".repeat(indent) + &plain(line)
+    });
+    let mut out = String::with_capacity(text.len());
+    for c in lines.collect::<Vec<_>>().join("\n").chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
 /// As [`plain`], and no longer than a person reads: the beginning, and a word about the rest.
 pub fn short(text: &str) -> String {
     let text = plain(text);

@@ -13,11 +13,6 @@ pub use repro::FeaturesRepro;
 pub use summary::summary;
 pub use terminal::terminal;
 
-/// A piece of the text.
-fn add(out: &mut String, text: &str) {
-    out.push_str(text);
-}
-
 /// One more line.
 fn line(out: &mut String, text: &str) {
     out.push_str(text);

@@ -10,6 +10,7 @@ use verdict::domain::{
     objective::ObjectiveKind,
     profile::RawProfile,
     run::RunPlan,
+    stage_recipe::StageRecipeFile,
     verdict::{Breach, VerdictFile},
 };
 
@@ -52,6 +53,9 @@ pub struct Repro {
 pub struct StageRecipe {
     /// Name of the stage: `embedded`, or that of a stage file.
     pub name: String,
+    /// How it was put up, where it was not an embedded one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<StageRecipeFile>,
     /// The backend's binary, where it was not the workspace's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backend_bin: Option<String>,

@@ -4,8 +4,11 @@
 use schemars::{Schema, schema_for};
 use verdict::domain::{
     attack::RawFamily,
+    baseline::Baseline,
+    decision::DecisionFile,
     evidence::Evidence,
     features::{FeaturesEvidence, FeaturesPlan},
+    gate::RawPolicy,
     ledger::LedgerEntry,
     profile::RawProfile,
     question::QuestionSet,
@@ -28,6 +31,9 @@ pub fn schemas() -> Vec<(&'static str, String)> {
         ("features-evidence.schema.json", text(schema_for!(FeaturesEvidence))),
         ("features-repro.schema.json", text(schema_for!(FeaturesRepro))),
         ("profile.schema.json", text(schema_for!(RawProfile))),
+        ("gate.schema.json", text(schema_for!(RawPolicy))),
+        ("decision.schema.json", text(schema_for!(DecisionFile))),
+        ("baseline.schema.json", text(schema_for!(Baseline))),
         ("attacks.schema.json", text(schema_for!(RawFamily))),
     ]
 }

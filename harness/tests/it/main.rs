@@ -3,6 +3,7 @@
 
 mod exits;
 mod features;
+mod gate;
 mod load;
 mod report;
 mod stage;

@@ -22,7 +22,7 @@ use verdict::{
     judge::{canonical::canonical_json, load::judge},
 };
 
-mod sample;
+pub(crate) mod sample;
 
 /// A run and its verdict.
 struct Run {

@@ -2,12 +2,15 @@
 //! the workspace's own, built on the way; no test waits for a fixed time.
 
 mod attacks;
+#[cfg(feature = "containers")]
+mod containers;
 mod edge;
 mod faults;
 mod guard;
 mod lambda;
 pub(crate) mod processes;
 mod refusals;
+mod standing;
 
 use harness::adapters::poll;
 use harness::adapters::poll::Pace;

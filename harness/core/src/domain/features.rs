@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     evidence::{BackendDied, Closed, Interrupted, Lost, Version},
     run::Machine,
-    stage::Limits,
+    stage::{Limits, Runtime, Services},
 };
 
 /// The schema of a features run that this build writes and the only one it reads.
@@ -47,6 +47,18 @@ pub struct FeaturesPlan {
     pub sut_defects: Vec<String>,
     /// Name of the stage.
     pub stage: String,
+    /// Whether the services behind the backend are AWS's own.
+    #[serde(default)]
+    pub services: Services,
+    /// What the backend ran as.
+    #[serde(default)]
+    pub runtime: Runtime,
+    /// Whether the deployment's firewall and gateway stood in front.
+    #[serde(default)]
+    pub behind_edge: bool,
+    /// SHA-256 of the bundle that ran it, in hex; none where it ran from the sources.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle_sha256: Option<String>,
     /// Its limits.
     pub limits: Limits,
     /// Rules of the firewall in front that are not enforced as AWS would; empty where none stands there.
@@ -134,6 +146,9 @@ pub struct SkippedScenario {
     pub feature: String,
     /// Its name.
     pub name: String,
+    /// Its tags and those of its feature, without `@`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
     /// What the stage lacks.
     pub why: String,
 }

@@ -4,7 +4,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{profile::Profile, stage::Limits};
+use crate::domain::{
+    profile::Profile,
+    stage::{Limits, Runtime, Services},
+};
 
 /// The run schema that this build writes and the only one it reads.
 pub const RUN_SCHEMA: &str = "manuel-run/1";
@@ -43,6 +46,18 @@ pub struct RunPlan {
     pub sut_defects: Vec<String>,
     /// Name of the stage.
     pub stage: String,
+    /// Whether the services behind the backend are AWS's own.
+    #[serde(default)]
+    pub services: Services,
+    /// What the backend ran as.
+    #[serde(default)]
+    pub runtime: Runtime,
+    /// Whether the deployment's firewall and gateway stood in front.
+    #[serde(default)]
+    pub behind_edge: bool,
+    /// SHA-256 of the bundle that ran it, in hex; none where it ran from the sources.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle_sha256: Option<String>,
     /// Its limits.
     pub limits: Limits,
     /// Whether answers are expected exactly.

@@ -52,6 +52,25 @@ pub struct StageDescription {
     /// What the backend runs as.
     #[serde(default, skip_serializing_if = "Runtime::is_server")]
     pub runtime: Runtime,
+    /// Whether the services behind the backend are AWS's own.
+    #[serde(default)]
+    pub services: Services,
+    /// Whether people rely on it.
+    #[serde(default)]
+    pub environment: Environment,
+    /// Whether another profile than `smoke` may run where `environment` is production; the command must say so, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub production_load: bool,
+    /// What a question costs here, in thousandths of a US cent, for estimates; a tenth of a cent where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question_millicents: Option<u32>,
+    /// PEM file of a certificate authority that the backend's certificate may come from, beside those that the machine
+    /// trusts; relative to the stage file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_ca_file: Option<String>,
+    /// What a run must hold, so that two never share the stage; a lock on this machine where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<LeaseRef>,
     /// Origins whose pages may read answers (`CORS_ORIGINS`); empty where no page may, or none is known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub web_origins: Vec<String>,
@@ -77,6 +96,41 @@ impl Runtime {
     fn is_server(&self) -> bool {
         *self == Self::Server
     }
+}
+
+/// What stands behind a backend. How fast an emulator is says nothing about AWS.
+#[derive(
+    Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Services {
+    /// Emulators, on a machine that also makes the load: right and wrong are evidence, milliseconds are not.
+    #[default]
+    Emulated,
+    /// AWS: milliseconds are evidence, too.
+    Real,
+}
+
+/// Whether people rely on a stage.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Environment {
+    /// Nobody does.
+    #[default]
+    Test,
+    /// Customers do: only the smoke profile, and nothing that changes what is not the run's own, unless file and flag
+    /// both say so.
+    Production,
+}
+
+/// Where the lease of a stage is held.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum LeaseRef {
+    /// A DynamoDB table with the string key `pk`, which holds one item for each stage.
+    Table(String),
+    /// A file that is locked.
+    File(String),
 }
 
 /// The user pool that signs people in.
@@ -272,6 +326,12 @@ pub struct Limits {
     /// Most users that a run may create.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_users: Option<u32>,
+    /// Most that a run may cost by its estimate, in US cents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_cost_cents: Option<u32>,
+    /// Whether faults may be put in.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub chaos: bool,
 }
 
 /// A sliding-window limit.

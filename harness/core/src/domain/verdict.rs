@@ -3,13 +3,20 @@
 //! `Fail` says that the backend broke a promise; `Inconclusive` says that the run cannot tell. A harness that could not
 //! work is an error and none of these. They never turn into each other.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{features::SkippedScenario, non_empty::NonEmpty, objective::ObjectiveKind};
+use crate::domain::{
+    features::SkippedScenario,
+    non_empty::NonEmpty,
+    objective::ObjectiveKind,
+    stage::{Runtime, Services},
+};
 
 /// The verdict schema that this build writes.
-pub const VERDICT_SCHEMA: &str = "manuel-verdict/1";
+pub const VERDICT_SCHEMA: &str = "manuel-verdict/2";
 
 /// The judgement of a run.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -171,6 +178,17 @@ pub struct VerdictFile {
     pub seed: u64,
     /// Its stage.
     pub stage: String,
+    /// Whether the services behind the backend were AWS's own; timings of emulated ones are no evidence about these.
+    pub services: Services,
+    /// What the backend ran as.
+    pub runtime: Runtime,
+    /// Whether the deployment's firewall and gateway stood in front.
+    pub behind_edge: bool,
+    /// When the run began, RFC 3339, UTC.
+    pub started_at: String,
+    /// SHA-256 of the bundle that ran it, in hex; none where it ran from the sources.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle_sha256: Option<String>,
     /// Build of the harness.
     pub harness_commit: String,
     /// Build that was judged.
@@ -181,12 +199,19 @@ pub struct VerdictFile {
     pub schedule_sha256: String,
     /// The judgement.
     pub judgement: Verdict,
+    /// Why the run could not tell everything, where a broken promise outweighed that: empty but for a Fail.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outweighed: Vec<Cause>,
     /// One sentence.
     pub headline: String,
     /// Exit code that goes with it.
     pub exit_code: u8,
     /// Promises that were put to the test, with how many observations each.
     pub promises: Vec<PromiseResult>,
+    /// Of the features: how many scenarios were put to the test, by file (`features/quota.feature`) and by tag (`@stores`);
+    /// empty for a load.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub coverage: BTreeMap<String, Coverage>,
     /// Every objective of the profile.
     pub objectives: Vec<ObjectiveResult>,
     /// What the stage could not run, by name; empty for a load.
@@ -196,7 +221,17 @@ pub struct VerdictFile {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
     /// Requests by kind and class; of the features, scenarios by outcome.
-    pub requests: std::collections::BTreeMap<String, std::collections::BTreeMap<String, u64>>,
+    pub requests: BTreeMap<String, BTreeMap<String, u64>>,
+}
+
+/// How much of a file or tag was put to the test.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Coverage {
+    /// Scenarios that held or did not.
+    pub executed: u64,
+    /// Scenarios that the stage could not run.
+    pub skipped: u64,
 }
 
 /// A promise and how often it was put to the test.
@@ -212,6 +247,14 @@ pub struct PromiseResult {
 }
 
 impl Verdict {
+    /// Of all `causes` for which a run could not tell, those that this verdict does not carry itself.
+    pub fn outweighed(&self, causes: Vec<Cause>) -> Vec<Cause> {
+        match self {
+            Self::Fail { .. } => causes,
+            Self::Pass | Self::Inconclusive { .. } => Vec::new(),
+        }
+    }
+
     /// The word for it.
     pub fn word(&self) -> &'static str {
         match self {

@@ -22,6 +22,8 @@ use crate::{
     },
 };
 
+mod coverage;
+
 /// What became of a scenario over its attempts.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Fate {
@@ -121,10 +123,9 @@ pub fn judge_features(
     let told = told(plan, evidence);
     check_all_ran(evidence, &told)?;
     let breaches = breaches(plan, evidence, &told);
-    let verdict = never_with_defects(
-        &plan.sut_defects,
-        settle(breaches, causes(plan, evidence, &told), Vec::new()),
-    );
+    let causes = causes(plan, evidence, &told);
+    let verdict =
+        never_with_defects(&plan.sut_defects, settle(breaches, causes.clone(), Vec::new()));
     let promises = promises(&told);
     Ok(VerdictFile {
         schema: VERDICT_SCHEMA.to_owned(),
@@ -133,14 +134,21 @@ pub fn judge_features(
         profile: "features".to_owned(),
         seed: plan.seed,
         stage: plan.stage.clone(),
+        services: plan.services,
+        runtime: plan.runtime,
+        behind_edge: plan.behind_edge,
+        started_at: plan.started_at.clone(),
+        bundle_sha256: plan.bundle_sha256.clone(),
         harness_commit: plan.harness_commit.clone(),
         sut_commit: plan.sut_commit.clone(),
         sut_defects: plan.sut_defects.clone(),
         schedule_sha256: plan.features_sha256.clone(),
         headline: headline(plan, &verdict, &told),
         exit_code: verdict.exit_code(),
+        outweighed: verdict.outweighed(causes),
         judgement: verdict,
         promises,
+        coverage: coverage::of(plan, &told),
         objectives: Vec::new(),
         skipped: plan.skipped.clone(),
         notes: notes(plan, &told),

@@ -37,7 +37,7 @@ pub fn judge(plan: &RunPlan, evidence: &[Evidence]) -> Result<VerdictFile, Judge
         }
     }
     let promises = correctness::promises(&seen);
-    let judgement = decide(plan, &seen, &results);
+    let (judgement, outweighed) = decide(plan, &seen, &results);
     let objectives: Vec<ObjectiveResult> = results.into_iter().map(|(result, _)| result).collect();
     Ok(VerdictFile {
         schema: VERDICT_SCHEMA.to_owned(),
@@ -46,6 +46,11 @@ pub fn judge(plan: &RunPlan, evidence: &[Evidence]) -> Result<VerdictFile, Judge
         profile: plan.profile_name.clone(),
         seed: plan.seed,
         stage: plan.stage.clone(),
+        services: plan.services,
+        runtime: plan.runtime,
+        behind_edge: plan.behind_edge,
+        started_at: plan.started_at.clone(),
+        bundle_sha256: plan.bundle_sha256.clone(),
         harness_commit: plan.harness_commit.clone(),
         sut_commit: plan.sut_commit.clone(),
         sut_defects: plan.sut_defects.clone(),
@@ -53,7 +58,9 @@ pub fn judge(plan: &RunPlan, evidence: &[Evidence]) -> Result<VerdictFile, Judge
         headline: headline(plan, &judgement, &promises, &objectives),
         exit_code: judgement.exit_code(),
         judgement,
+        outweighed,
         promises,
+        coverage: BTreeMap::new(),
         objectives,
         skipped: Vec::new(),
         notes: Vec::new(),
@@ -61,7 +68,12 @@ pub fn judge(plan: &RunPlan, evidence: &[Evidence]) -> Result<VerdictFile, Judge
     })
 }
 
-fn decide(plan: &RunPlan, seen: &Seen, results: &[(ObjectiveResult, Option<u64>)]) -> Verdict {
+/// The verdict, and the causes that it outweighs.
+fn decide(
+    plan: &RunPlan,
+    seen: &Seen,
+    results: &[(ObjectiveResult, Option<u64>)],
+) -> (Verdict, Vec<Cause>) {
     let broken = |kind: ObjectiveKind| {
         let of_kind =
             move |result: &&ObjectiveResult| result.kind == kind && result.status == Status::Broken;
@@ -77,7 +89,10 @@ fn decide(plan: &RunPlan, seen: &Seen, results: &[(ObjectiveResult, Option<u64>)
         detail: format!("`{}` was broken: {}", result.name, timing::figures(result)),
     }));
     let timing: Vec<Breach> = of_target.into_iter().map(|r| timing::breach(plan, r)).collect();
-    never_with_defects(&plan.sut_defects, settle(correctness, causes, timing))
+    let verdict =
+        never_with_defects(&plan.sut_defects, settle(correctness, causes.clone(), timing));
+    let outweighed = verdict.outweighed(causes);
+    (verdict, outweighed)
 }
 
 /// Whether an objective is about the load generator or the stage, not about what is judged.

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 /// Why the engine gave no answer.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum PoolError {
+pub(crate) enum PoolError {
     #[error("cannot connect to the engine")]
     Connect(#[source] io::Error),
     #[error("the engine did not answer")]
@@ -23,7 +23,7 @@ pub(super) enum PoolError {
 
 /// The pool; dropping it closes every connection.
 #[derive(Debug)]
-pub(super) struct Pool {
+pub(crate) struct Pool {
     address: SocketAddr,
     idle: Mutex<Vec<SendRequest<Full<Bytes>>>>,
     drivers: Mutex<JoinSet<()>>,
@@ -31,12 +31,12 @@ pub(super) struct Pool {
 
 impl Pool {
     /// No connection yet.
-    pub(super) fn new(address: SocketAddr) -> Self {
+    pub(crate) fn new(address: SocketAddr) -> Self {
         Self { address, idle: Mutex::default(), drivers: Mutex::default() }
     }
 
     /// Sends one request and reads the whole answer.
-    pub(super) async fn send(
+    pub(crate) async fn send(
         &self,
         request: Request<Full<Bytes>>,
     ) -> Result<Response<Bytes>, PoolError> {

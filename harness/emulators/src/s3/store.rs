@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use md5::{Digest as _, Md5};
 
+use crate::s3::Remote;
 use crate::s3::memory::Memory;
 
 /// What a listing tells about an object.
@@ -23,6 +24,8 @@ pub(crate) enum S3Store {
     Memory(Memory),
     /// The root folder of `s3s-fs`: one folder per bucket, keys as paths.
     Folder(PathBuf),
+    /// Somebody else's.
+    Remote(Remote),
 }
 
 impl S3Store {
@@ -30,6 +33,7 @@ impl S3Store {
     pub(crate) async fn list(&self, bucket: &str, prefix: &str) -> Vec<ObjectInfo> {
         match self {
             Self::Memory(memory) => memory.infos(bucket, prefix),
+            Self::Remote(remote) => remote.list(bucket, prefix).await,
             Self::Folder(root) => {
                 let (root, prefix) = (root.join(bucket), prefix.to_owned());
                 let listed = tokio::task::spawn_blocking(move || walk(&root, &prefix)).await;
@@ -41,6 +45,7 @@ impl S3Store {
     /// The object's bytes, or `None` where there is no such object.
     pub(crate) async fn get(&self, bucket: &str, key: &str) -> Option<Bytes> {
         match self {
+            Self::Remote(remote) => remote.get(bucket, key).await,
             Self::Memory(memory) => memory.object(bucket, key).map(|object| object.body.clone()),
             Self::Folder(root) => {
                 let path = inside(&root.join(bucket), key)?;
@@ -53,6 +58,7 @@ impl S3Store {
     pub(crate) async fn has_bucket(&self, bucket: &str) -> bool {
         match self {
             Self::Memory(memory) => memory.has_bucket(bucket),
+            Self::Remote(remote) => remote.has_bucket(bucket).await,
             Self::Folder(root) => {
                 let plain = !bucket.is_empty() && !bucket.contains(['/', '.']);
                 plain && tokio::fs::try_exists(root.join(bucket)).await.unwrap_or(false)
@@ -72,6 +78,7 @@ impl S3Store {
             return false;
         }
         match self {
+            Self::Remote(remote) => remote.put(bucket, key, body, content_type).await,
             Self::Memory(memory) => memory.put_whole(bucket, key, body, content_type),
             Self::Folder(root) => {
                 let Some(path) = inside(&root.join(bucket), key) else { return false };

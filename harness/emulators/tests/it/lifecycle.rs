@@ -58,6 +58,7 @@ async fn a_template_that_cannot_be_used_is_named() {
         account_id: "123456789012".to_owned(),
         seed: 1,
         s3: S3Backing::Memory,
+        external: None,
         clock_file: None,
         template,
         model_latency: LatencyModel::zero(),

@@ -191,6 +191,7 @@ pub(crate) fn template() -> PathBuf {
 
 fn options(folder: &TempDir, s3: S3Backing) -> Options {
     Options {
+        external: None,
         region: "eu-west-1".to_owned(),
         account_id: "123456789012".to_owned(),
         seed: 7,

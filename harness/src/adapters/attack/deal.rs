@@ -64,6 +64,8 @@ mod tests {
             rate_limit: None,
             max_rate_per_s: None,
             max_users: None,
+            max_cost_cents: None,
+            chaos: false,
         };
         let lengths =
             |attacks: &[Attack]| deal(attacks, &limits).iter().map(Vec::len).collect::<Vec<_>>();

@@ -34,6 +34,7 @@ use verdict::domain::stage::StageDescription;
 use super::Material;
 use super::outcome::StepError;
 use super::outcome::StepResult;
+use super::pacing::Pacing;
 use super::person::Person;
 use super::recording::Recording;
 use super::seen::Seen;
@@ -81,6 +82,8 @@ pub struct Run {
     pub contract: Contract,
     /// What clients were told of the API.
     pub document: ApiDocument,
+    /// How fast calls may come.
+    pub(super) pacing: Option<Pacing>,
     /// Since the worker began.
     pub clock: Stopwatch,
     /// Places for recordings that are under way at once: a process of Manuel's has 8, and refuses who waits for long.
@@ -114,6 +117,7 @@ impl Run {
     ) -> Self {
         let Material { manuals, questions, recordings, attacks, .. } = material;
         Self {
+            pacing: Pacing::of(&stage),
             plan,
             stage,
             root,
@@ -178,6 +182,9 @@ impl Run {
         request: &Request,
         how: &How<'_>,
     ) -> (RequestSeen, StepResult<Seen>) {
+        if let Some(pacing) = &self.pacing {
+            pacing.slot().await;
+        }
         let trace = Traceparent::derive(self.plan.seed, 0xfea7, self.next());
         let mut record = RequestSeen {
             request: format!("{} as {}", request.kind(), person.name),

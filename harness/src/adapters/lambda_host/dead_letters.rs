@@ -21,6 +21,7 @@ use uuid::Uuid;
 use super::Event;
 use super::Function;
 use super::Functions;
+use crate::adapters::chain;
 
 /// Messages in a batch, as the deployment's mapping has it.
 const BATCH: i32 = 10;
@@ -177,12 +178,6 @@ fn taken<'a>(batch: &'a [Message], answer: &[u8]) -> Vec<&'a str> {
         .filter(|message| !failed.iter().any(|id| message.message_id() == Some(id)))
         .filter_map(Message::receipt_handle)
         .collect()
-}
-
-/// An SDK error with its causes, which its own text leaves out.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 #[cfg(test)]

@@ -93,6 +93,29 @@ impl Accounts {
         self.sign_in.sign_out(session).await
     }
 
+    /// Signs in a user of an earlier run, whose password nobody knows any more; none where there is no such user.
+    pub async fn reopen(&self, username: &str) -> Result<Option<Session>, ProvisionError> {
+        let admin = self
+            .admin
+            .as_ref()
+            .ok_or_else(|| ProvisionError::MayNotCreate { username: username.to_owned() })?;
+        let password = random_password();
+        let set = admin
+            .admin_set_user_password()
+            .user_pool_id(&self.user_pool_id)
+            .username(username)
+            .password(&password)
+            .permanent(true);
+        if let Err(error) = set.send().await {
+            let error = error.into_service_error();
+            if error.is_user_not_found_exception() {
+                return Ok(None);
+            }
+            return Err(admin_error("AdminSetUserPassword", username, error));
+        }
+        self.sign_in(username, &password).await.map(Some)
+    }
+
     /// Takes away a user that was made; one that the stage knows stays, and so does one that cannot be taken away.
     pub async fn close(&self, username: &str) {
         if let (Some(admin), false) = (&self.admin, self.known.contains_key(username)) {

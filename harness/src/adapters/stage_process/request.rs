@@ -8,6 +8,9 @@ use serde::Serialize;
 use verdict::domain::lambda::LambdaOptions;
 use verdict::domain::stage::Limits;
 use verdict::domain::stage::RateLimit;
+use verdict::domain::stage::STAGE_SCHEMA;
+use verdict::domain::stage_recipe::PutUp;
+use verdict::domain::stage_recipe::StageRecipeFile;
 
 use crate::adapters::embedded_stage::ModelLatency;
 pub use crate::adapters::provision::WantedUser;
@@ -31,6 +34,8 @@ pub struct StageRequest {
     pub run_dir: PathBuf,
     /// Ids and model latencies derive from it.
     pub seed: u64,
+    /// What stands behind the backend.
+    pub recipe: StageRecipeFile,
     /// Which backend.
     pub backend: BackendChoice,
     /// The backend's functions behind a gateway; a server where absent.
@@ -115,6 +120,17 @@ impl StageRequest {
         self
     }
 
+    /// The same on a stage of `recipe`.
+    #[must_use]
+    pub fn on(mut self, recipe: StageRecipeFile) -> Self {
+        if recipe.put_up == PutUp::AsRemote {
+            // All clients of a remote stage share an address; one that is tested allows it more.
+            self.rate_limit = RateLimit { requests: 4_800, window_s: 60 };
+        }
+        self.recipe = recipe;
+        self
+    }
+
     /// Whether strangers come from where the features let them come from.
     pub fn has_features_allowlist(&self) -> bool {
         self.env.get("IP_ALLOWLIST").is_some_and(|list| list == FEATURES_ALLOWLIST)
@@ -133,6 +149,15 @@ impl StageRequest {
             root,
             run_dir,
             seed,
+            recipe: StageRecipeFile {
+                schema: STAGE_SCHEMA.to_owned(),
+                name: "embedded".to_owned(),
+                put_up: PutUp::Embedded,
+                without: Vec::new(),
+                max_rate_per_s: None,
+                max_users: None,
+                endpoints: None,
+            },
             backend: BackendChoice::Build { defects: false },
             lambda: None,
             edge: None,
@@ -155,6 +180,8 @@ impl StageRequest {
             rate_limit: Some(RATE_LIMIT),
             max_rate_per_s: None,
             max_users: None,
+            max_cost_cents: None,
+            chaos: true,
         }
     }
 

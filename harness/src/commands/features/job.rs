@@ -1,5 +1,7 @@
 //! One run of the features from its selection to its exit code: prepare, drive, judge, write.
 
+use std::path::PathBuf;
+
 use verdict::domain::features::Selection;
 
 use super::drive;
@@ -27,6 +29,8 @@ pub(super) struct FeaturesRun {
     pub(super) expect_commit: Option<String>,
     /// Leave a failed stage up.
     pub(super) hold: bool,
+    /// Where its files go; a folder of its own in reports/ where absent.
+    pub(super) run_dir: Option<PathBuf>,
 }
 
 /// Runs `run`; a second Ctrl-C ends the waiting.

@@ -31,6 +31,7 @@ use crate::commands::error::CommandError;
 use crate::commands::stage::manual_files;
 use crate::commands::stand::StageChoice;
 use crate::commands::stand::Stand;
+use crate::commands::stand::report_folder;
 use crate::commands::stand::run_folder;
 use crate::commands::stand::standing;
 use crate::config::attacks;
@@ -139,7 +140,7 @@ pub(super) async fn prepare(
         system_clock::compact(),
         std::process::id() & 0xffff
     );
-    let dir = RunDir::create(ctx.root.join("reports").join(name)).map_err(run_folder)?;
+    let dir = report_folder(run.run_dir.as_deref(), &name, ctx)?;
     let mut request = StageRequest::new(ctx.root.clone(), dir.path().to_path_buf(), run.seed);
     request.edge = run.stage.edge().cloned();
     let request = request.for_features();
@@ -150,7 +151,7 @@ pub(super) async fn prepare(
         })?,
         None => Vec::new(),
     };
-    let plan = plan(run, selected, &dir, (&stage.description, edge));
+    let plan = plan(run, selected, (&dir, ctx), (&stage.description, edge));
     let json = serde_json::to_vec_pretty(&plan)
         .map_err(|source| CommandError::environment("cannot write the plan", source))?;
     let log = stage.description.admin.backend_log.as_ref();
@@ -166,14 +167,14 @@ pub(super) async fn prepare(
 fn plan(
     run: &FeaturesRun,
     selected: Selected,
-    dir: &RunDir,
+    (dir, ctx): (&RunDir, &Context),
     (stage, edge): (&StageDescription, Vec<EdgeRule>),
 ) -> FeaturesPlan {
     let (mut scenarios, mut skipped) = (Vec::new(), Vec::new());
     for scenario in selected.scenarios {
-        let ScenarioPlan { id, feature, name, .. } = scenario.plan.clone();
+        let ScenarioPlan { id, feature, name, tags, .. } = scenario.plan.clone();
         match lacking(&scenario.plan, stage) {
-            Some(why) => skipped.push(SkippedScenario { id, feature, name, why }),
+            Some(why) => skipped.push(SkippedScenario { id, feature, name, tags, why }),
             None => scenarios.push(scenario.plan),
         }
     }
@@ -195,6 +196,10 @@ fn plan(
         expect_commit: run.expect_commit.clone(),
         sut_defects: stage.sut_defects.clone(),
         stage: stage.name.clone(),
+        services: stage.services,
+        runtime: stage.runtime,
+        behind_edge: stage.capabilities.has(Capability::Edge),
+        bundle_sha256: ctx.bundle_sha256(),
         limits: stage.limits.clone(),
         edge,
         stage_arguments: run.stage.arguments(),
@@ -202,6 +207,25 @@ fn plan(
         tools: crate::commands::tools(),
         started_at: system_clock::rfc3339(),
     }
+}
+
+/// How many scenarios `stage` can run, and which it cannot.
+pub(super) fn fitting(
+    root: &Path,
+    stage: &StageDescription,
+) -> Result<(usize, Vec<SkippedScenario>), CommandError> {
+    let all = features::read(root).map_err(|error| CommandError::usage(error.to_string(), None))?;
+    let count = all.scenarios.len();
+    let skipped: Vec<SkippedScenario> = all
+        .scenarios
+        .into_iter()
+        .filter_map(|scenario| {
+            let why = lacking(&scenario.plan, stage)?;
+            let ScenarioPlan { id, feature, name, tags, .. } = scenario.plan;
+            Some(SkippedScenario { id, feature, name, tags, why })
+        })
+        .collect();
+    Ok((count - skipped.len(), skipped))
 }
 
 /// Tags that ask something of a stage.
@@ -235,6 +259,12 @@ fn lacking(scenario: &ScenarioPlan, stage: &StageDescription) -> Option<String> 
     };
     if let Some((tag, _, what)) = NEEDS.iter().find(lacks) {
         return Some(format!("@{tag} needs a stage where {what}"));
+    }
+    if has("plain") && !stage.base_url.starts_with("http://") {
+        return Some(
+            "@plain needs a stage that is met without TLS: bytes arrive as they are written"
+                .to_owned(),
+        );
     }
     if has("direct") && stage.capabilities.has(Capability::Edge) {
         return Some(

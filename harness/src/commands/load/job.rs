@@ -1,8 +1,11 @@
 //! One load run from its profile to its exit code: prepare, drive, add up, judge, write.
 
+use std::path::PathBuf;
+
 use verdict::domain::profile::Profile;
 
 use super::aftermath;
+use super::cleanup;
 use super::conclude;
 use super::drive;
 use super::prepare;
@@ -30,6 +33,10 @@ pub struct Job {
     pub expect_commit: Option<String>,
     /// Leave a failed stage up.
     pub hold: bool,
+    /// Whether the caller means production.
+    pub production: bool,
+    /// Where its files go; a folder of its own in reports/ where absent.
+    pub run_dir: Option<PathBuf>,
 }
 
 /// Runs `job`; a second Ctrl-C ends the waiting.
@@ -58,6 +65,7 @@ async fn in_order(job: Job, ctx: &Context, interrupts: &Interrupts) -> Result<Ex
     if job.hold && !matches!(outcome, Ok(Exit::Pass)) {
         ready.stage.hold(interrupts).await;
     }
+    cleanup::take_away(&ready).await;
     ready.stage.stop().await;
     outcome
 }

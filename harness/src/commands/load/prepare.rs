@@ -14,6 +14,7 @@ use verdict::judge::conservation::Figures;
 use verdict::plan::load::LoadPlan;
 use verdict::plan::load::plan;
 
+use super::guards;
 use super::job::Job;
 use crate::adapters::embedded_stage::ModelLatency;
 use crate::adapters::emulator_stats;
@@ -24,6 +25,8 @@ use crate::adapters::load_worker::plan::WorkerUser;
 use crate::adapters::provision;
 use crate::adapters::provision::ProvisionedUser;
 use crate::adapters::provision::WantedUser;
+use crate::adapters::provision::leftovers;
+use crate::adapters::provision::leftovers::Leftovers;
 use crate::adapters::resources::machine;
 use crate::adapters::run_dir::EvidenceLog;
 use crate::adapters::run_dir::RunDir;
@@ -36,6 +39,7 @@ use crate::commands::error::CommandError;
 use crate::commands::stage::manual_files;
 use crate::commands::stand::StageChoice;
 use crate::commands::stand::Stand;
+use crate::commands::stand::report_folder;
 use crate::commands::stand::run_folder;
 use crate::commands::stand::standing;
 use crate::config::questions;
@@ -77,6 +81,12 @@ pub(super) async fn prepare(
     let questions = questions::read(&ctx.root)
         .map_err(|source| CommandError::environment("cannot use the fixtures", source))?;
     // What cannot run is refused before anything is made or built.
+    if let StageChoice::File(file) = &job.stage {
+        let stage = standing(file)?;
+        guards::in_production(job, &stage)?;
+        let load = planned(job, &stage.limits, &questions)?;
+        guards::affordable(job, &stage, &load)?;
+    }
     if let Some(limits) = known_limits(&job.stage)? {
         planned(job, &limits, &questions)?;
     }
@@ -102,7 +112,7 @@ async fn on_stage(
     questions: QuestionSet,
 ) -> Result<Prepared, CommandError> {
     let load = planned(job, &stage.limits, &questions)?;
-    let run = run_plan(job, dir, stage, &load);
+    let run = run_plan(job, (dir, ctx), stage, &load);
     let json = serde_json::to_vec_pretty(&run)
         .map_err(|source| CommandError::environment("cannot write the plan", source))?;
     dir.write("plan.json", &json).map_err(run_folder)?;
@@ -168,14 +178,16 @@ fn run_dir(job: &Job, ctx: &Context) -> Result<RunDir, CommandError> {
         system_clock::compact(),
         std::process::id() & 0xffff
     );
-    RunDir::create(ctx.root.join("reports").join(name)).map_err(run_folder)
+    report_folder(job.run_dir.as_deref(), &name, ctx)
 }
 
 /// The limits of the stage, where they are known before it is asked.
 fn known_limits(stage: &StageChoice) -> Result<Option<Limits>, CommandError> {
     match stage {
         StageChoice::File(file) => Ok(Some(standing(file)?.limits)),
-        StageChoice::Embedded { env, .. } if env.is_empty() => {
+        StageChoice::Embedded { recipe, env, .. }
+            if env.is_empty() && recipe.max_rate_per_s.is_none() =>
+        {
             Ok(Some(StageRequest::default_limits()))
         }
         StageChoice::Embedded { .. } => Ok(None),
@@ -247,6 +259,13 @@ async fn users(
             manuals: wanted_manuals.clone(),
         })
         .collect();
+    // On a stage that stays, what is made is written down first.
+    if matches!(job.stage, StageChoice::File(_)) {
+        let names = wanted.iter().map(|user| user.username.clone()).collect();
+        let left = serde_json::to_vec_pretty(&Leftovers::of(stage, names))
+            .map_err(|source| CommandError::environment("cannot write down the users", source))?;
+        RunDir::open(run_dir.to_path_buf()).write(leftovers::FILE, &left).map_err(run_folder)?;
+    }
     note(&format!("preparing {} users with {} manuals each", wanted.len(), wanted_manuals.len()));
     let began = system_clock::Stopwatch::start();
     let users =
@@ -268,7 +287,12 @@ fn seat(name: &str, user: ProvisionedUser) -> WorkerUser {
     }
 }
 
-fn run_plan(job: &Job, dir: &RunDir, stage: &StageDescription, load: &LoadPlan) -> RunPlan {
+fn run_plan(
+    job: &Job,
+    (dir, ctx): (&RunDir, &Context),
+    stage: &StageDescription,
+    load: &LoadPlan,
+) -> RunPlan {
     let run_id = dir.path().file_name().map(|name| name.to_string_lossy().into_owned());
     let arrivals = job.only.as_ref().map_or(load.arrivals.len(), Vec::len) as u64;
     RunPlan {
@@ -286,6 +310,10 @@ fn run_plan(job: &Job, dir: &RunDir, stage: &StageDescription, load: &LoadPlan) 
         expect_commit: job.expect_commit.clone(),
         sut_defects: stage.sut_defects.clone(),
         stage: stage.name.clone(),
+        services: stage.services,
+        runtime: stage.runtime,
+        behind_edge: stage.capabilities.has(Capability::Edge),
+        bundle_sha256: ctx.bundle_sha256(),
         limits: stage.limits.clone(),
         exact_answers: stage.capabilities.has(Capability::DeterministicModel),
         machine: machine(),

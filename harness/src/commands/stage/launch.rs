@@ -17,6 +17,7 @@ use verdict::domain::stage::StageDescription;
 
 use super::backend_start;
 use super::backend_start::Version;
+use super::containers::Containers;
 use super::edge_start;
 use super::functions_start;
 use super::functions_start::Binaries;
@@ -31,14 +32,18 @@ use crate::adapters::embedded_stage::env_file;
 use crate::adapters::embedded_stage::write_stage_file;
 use crate::adapters::guard::Guarded;
 use crate::adapters::lambda_host::LambdaHost;
+use crate::adapters::localstack_host::LocalStackHost;
 use crate::adapters::poll::Pace;
 use crate::adapters::provision::ProvisionedUser;
 use crate::adapters::provision::provision;
 use crate::adapters::stage_process::BackendChoice;
 use crate::adapters::stage_process::StageLine;
 use crate::adapters::stage_process::StageRequest;
+use crate::adapters::tls_front::TlsFront;
 use crate::commands::Context;
 use crate::config::root;
+
+mod recipe;
 
 /// How long a person has to start a backend in a debugger.
 const BY_HAND: Duration = Duration::from_mins(10);
@@ -57,6 +62,9 @@ pub(super) struct Launch<'a> {
     backend: Option<Guarded>,
     functions: Option<LambdaHost>,
     edge: Option<Edge>,
+    tls: Option<TlsFront>,
+    localstack: Option<LocalStackHost>,
+    containers: Containers,
 }
 
 /// What there is to start.
@@ -75,7 +83,17 @@ struct Answering {
 
 impl<'a> Launch<'a> {
     pub(super) fn new(request: &'a StageRequest, ctx: &'a Context) -> Self {
-        Self { request, ctx, embedded: None, backend: None, functions: None, edge: None }
+        Self {
+            request,
+            ctx,
+            embedded: None,
+            backend: None,
+            functions: None,
+            edge: None,
+            tls: None,
+            localstack: None,
+            containers: Containers::default(),
+        }
     }
 
     /// Where the backend's output goes.
@@ -108,7 +126,7 @@ impl<'a> Launch<'a> {
         let built = Instant::now();
         let manuals =
             manual_files(&self.request.root).map_err(|source| LaunchError::Fixtures { source })?;
-        self.start_embedded().await?;
+        self.start_embedded(&mut note).await?;
         let answering = match program {
             Program::Server(binary) => self.start_backend(binary).await?,
             Program::Functions(options, binaries) => {
@@ -126,6 +144,7 @@ impl<'a> Launch<'a> {
             edge_start::findings(&rules).into_iter().for_each(&mut note);
             self.edge = Some(edge_start::start(rules, &mut description).await?);
         }
+        self.as_asked(&mut description).await?;
         let stage_file = self.write(&description)?;
         let ms = |from: Instant, to: Instant| u64::try_from((to - from).as_millis()).unwrap_or(0);
         Ok(StageLine::Ready {
@@ -138,6 +157,9 @@ impl<'a> Launch<'a> {
 
     /// Stops what was started, the edge first and then the backend: it must not see its AWS go.
     pub(super) async fn stop(&mut self) {
+        if let Some(tls) = self.tls.take() {
+            tls.stop().await;
+        }
         if let Some(edge) = self.edge.take() {
             edge.stop().await;
         }
@@ -150,6 +172,10 @@ impl<'a> Launch<'a> {
         if let Some(embedded) = self.embedded.take() {
             embedded.stop().await;
         }
+        if let Some(localstack) = self.localstack.take() {
+            localstack.stop().await;
+        }
+        self.containers.stop().await;
     }
 
     async fn program(&self) -> Result<Program, LaunchError> {
@@ -173,13 +199,15 @@ impl<'a> Launch<'a> {
         }
     }
 
-    async fn start_embedded(&mut self) -> Result<(), LaunchError> {
+    async fn start_embedded(&mut self, note: &mut impl FnMut(String)) -> Result<(), LaunchError> {
+        let external = self.external(note).await?;
         let settings = EmbeddedSettings {
             root: self.request.root.clone(),
             run_dir: self.request.run_dir.clone(),
             seed: self.request.seed,
             model_latency: self.request.model_latency,
             wire_faults: self.request.wire_faults,
+            external,
         };
         let embedded = EmbeddedStage::start(&settings)
             .await
@@ -307,6 +335,8 @@ impl<'a> Launch<'a> {
             }),
             max_rate_per_s: None,
             max_users: None,
+            max_cost_cents: None,
+            chaos: true,
         }
     }
 

@@ -15,8 +15,10 @@ use crate::adapters::embedded_stage::StageFileWriteError;
 use crate::adapters::guard::GuardStartError;
 use crate::adapters::guard::ProgramExit;
 use crate::adapters::lambda_host::LambdaError;
+use crate::adapters::localstack_host::LocalStackError;
 use crate::adapters::provision::ProvisionError;
 use crate::adapters::stage_process::Refusal;
+use crate::adapters::tls_front::TlsFrontError;
 use crate::config::attacks::AttacksError;
 use crate::config::fixtures::FixtureError;
 
@@ -105,6 +107,18 @@ pub(super) enum LaunchError {
         #[source]
         source: EdgeError,
     },
+    #[error("LocalStack does not stand")]
+    LocalStack {
+        #[source]
+        source: LocalStackError,
+    },
+    #[error("{service} of the stage is not at {endpoint}: {why}")]
+    Endpoint { service: &'static str, endpoint: String, why: String },
+    #[error("the stage cannot be met over TLS")]
+    Tls {
+        #[source]
+        source: TlsFrontError,
+    },
     #[error("a firewall stands before a REST API only, and the gateway is an HTTP API")]
     EdgeBeforeHttpApi,
     #[error("the backend's address {base_url} is none that an edge can stand before")]
@@ -144,6 +158,9 @@ impl LaunchError {
                  --backend-bin target/defects/debug"
             }
             Self::LambdaByHand => "leave --no-backend out, or --runtime lambda",
+            Self::Endpoint { .. } => {
+                "docker compose -f docker-compose.test.yml up -d --wait localstack dynamodb; without a container engine: --stage localstack-host"
+            }
             Self::EdgeBeforeHttpApi => "leave --gateway v2 out, or --edge",
             Self::Rules { source } if source.is_about_a_choice() => {
                 "--edge-parameter NAME=VALUE takes a parameter of backend/deploy/template.yaml"
@@ -159,6 +176,8 @@ impl LaunchError {
             | Self::NobodyStarted { .. }
             | Self::Rules { .. }
             | Self::Edge { .. }
+            | Self::Tls { .. }
+            | Self::LocalStack { .. }
             | Self::EdgeBefore { .. }
             | Self::Provision { .. }
             | Self::Describe { .. } => return None,
@@ -180,6 +199,9 @@ impl LaunchError {
             | Self::NoBinary { .. }
             | Self::Rules { .. }
             | Self::Edge { .. }
+            | Self::Tls { .. }
+            | Self::Endpoint { .. }
+            | Self::LocalStack { .. }
             | Self::EdgeBefore { .. }
             | Self::Embedded { .. }
             | Self::PortTaken { .. }

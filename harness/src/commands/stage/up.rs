@@ -9,6 +9,8 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use verdict::domain::lambda::LambdaOptions;
+use verdict::domain::stage_recipe::PutUp;
+use verdict::domain::stage_recipe::StageRecipeFile;
 
 use super::EdgeArgs;
 use super::RuntimeArgs;
@@ -28,6 +30,11 @@ use crate::cli::output::out;
 use crate::commands::Context;
 use crate::commands::Exit;
 use crate::commands::error::CommandError;
+use crate::commands::stand::EMBEDDED;
+use crate::commands::stand::bad_stage;
+use crate::commands::stand::embedded;
+use crate::config::stage_names;
+use crate::config::stage_names::Named;
 
 /// Arguments of `harness stage up`.
 #[derive(Clone, Debug, clap::Args)]
@@ -46,6 +53,9 @@ pub(super) struct UpArgs {
     by_hand: ByHand,
     #[command(flatten)]
     planes: PlaneArgs,
+    /// What to put up: the name of a recipe in scenarios/stages/, or its file.
+    #[arg(long, value_name = "NAME|FILE", default_value = "embedded")]
+    stage: String,
     /// Print the description and the tokens as one line of JSON, and nothing else.
     #[arg(long)]
     json: bool,
@@ -72,6 +82,9 @@ struct PlaneArgs {
     /// Put a fault proxy before each service that the backend calls, for `harness fault proxy`.
     #[arg(long)]
     wire_faults: bool,
+    /// The same as --stage as-remote: met as a deployed stage is, over TLS at an address of its own, the edge in front.
+    #[arg(long)]
+    as_remote: bool,
 }
 
 /// A backend in a debugger.
@@ -145,6 +158,8 @@ async fn wait(
 
 fn request(args: &UpArgs, ctx: &Context) -> Result<StageRequest, CommandError> {
     let lambda = args.runtime.lambda(LambdaOptions::default())?;
+    let stage = if args.planes.as_remote { "as-remote" } else { &args.stage };
+    let recipe = recipe(ctx, stage)?;
     let run_dir = run_dir(args.run_dir.as_deref(), &ctx.root)?;
     let mut request = StageRequest::new(ctx.root.clone(), run_dir, args.seed);
     request.lambda = lambda;
@@ -167,7 +182,24 @@ fn request(args: &UpArgs, ctx: &Context) -> Result<StageRequest, CommandError> {
         // Those who were asked for by number stay.
         request.users.extend(users.into_iter().filter(|user| user.username.starts_with("user-")));
     }
-    Ok(request.with_defects(args.defects.clone()))
+    if recipe.put_up == PutUp::AsRemote {
+        // A deployed stage is met through its edge.
+        request.edge.get_or_insert_default();
+    }
+    Ok(request.on(recipe).with_defects(args.defects.clone()))
+}
+
+fn recipe(ctx: &Context, stage: &str) -> Result<StageRecipeFile, CommandError> {
+    if stage == EMBEDDED {
+        return Ok(embedded());
+    }
+    match stage_names::look(&ctx.root, stage).map_err(bad_stage)? {
+        Named::Recipe(recipe) => Ok(recipe),
+        Named::Standing(file, _) => Err(CommandError::usage(
+            format!("{} describes a stage that stands", file.display()),
+            "`harness stage check` looks at it".to_owned(),
+        )),
+    }
 }
 
 fn run_dir(wanted: Option<&Path>, root: &Path) -> Result<PathBuf, CommandError> {

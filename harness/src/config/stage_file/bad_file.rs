@@ -7,9 +7,9 @@ use miette::Diagnostic;
 use miette::NamedSource;
 use miette::SourceSpan;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use thiserror::Error;
 use verdict::domain::stage::STAGE_SCHEMA;
-use verdict::domain::stage::StageDescription;
 
 /// A wrong place in a stage file.
 #[derive(Debug, Error, Diagnostic)]
@@ -52,6 +52,12 @@ struct OnlySchema {
     schema: String,
 }
 
+#[derive(Deserialize)]
+struct OnlyRecipe {
+    #[serde(rename = "put_up")]
+    _put_up: serde::de::IgnoredAny,
+}
+
 impl Format {
     /// By the file's name; JSON unless it says `.toml`.
     pub(super) fn of(path: &Path) -> Self {
@@ -68,7 +74,15 @@ impl Format {
         only.map(|only| only.schema)
     }
 
-    pub(super) fn parse(self, text: &str) -> Result<StageDescription, Fault> {
+    /// Whether the file says how a stage is put up.
+    pub(super) fn is_recipe(self, text: &str) -> bool {
+        match self {
+            Self::Json => serde_json::from_str::<OnlyRecipe>(text).is_ok(),
+            Self::Toml => toml::from_str::<OnlyRecipe>(text).is_ok(),
+        }
+    }
+
+    pub(super) fn parse<T: DeserializeOwned>(self, text: &str) -> Result<T, Fault> {
         match self {
             Self::Json => serde_json::from_str(text).map_err(|error| Fault::of_json(&error, text)),
             Self::Toml => toml::from_str(text).map_err(|error| Fault {

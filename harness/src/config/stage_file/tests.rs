@@ -97,22 +97,31 @@ fn broken_syntax_and_a_missing_key_have_a_line() {
 }
 
 #[test]
-fn a_stage_elsewhere_is_refused() {
-    for (pointer, key) in [
+fn what_would_let_a_secret_out_is_refused() {
+    let key = |value: &serde_json::Value| match read_text("stage.json", &json(value)) {
+        Err(StageFileError::Value { key, .. }) => key,
+        other => panic!("{other:?}"),
+    };
+    for (pointer, expected) in [
         ("/base_url", "base_url"),
         ("/cognito/endpoint", "cognito.endpoint"),
         ("/endpoints/s3", "endpoints.s3"),
     ] {
-        for url in ["https://api.example.com", "http://10.0.0.1:80", "nonsense"] {
+        for url in ["http://10.0.0.1:80", "nonsense"] {
             let mut value = sample();
             *value.pointer_mut(pointer).unwrap() = url.into();
-            let refused = read_text("stage.json", &json(&value)).unwrap_err();
-            assert!(
-                matches!(&refused, StageFileError::NotLocal { key: found, .. } if found == key),
-                "{refused}"
-            );
+            assert_eq!(key(&value), expected, "{url}");
         }
     }
+    let mut value = sample();
+    value["base_url"] = "https://api.example.com".into();
+    assert_eq!(key(&value), "hmac_key", "a secret in clear text");
+    value["hmac_key"] = serde_json::json!({ "env": "PATH" });
+    assert_eq!(key(&value), "users.password");
+    value["users"] = serde_json::json!([]);
+    read_text("stage.json", &json(&value)).unwrap();
+    value["admin"] = serde_json::json!({ "emulators_url": "https://10.0.0.1" });
+    assert_eq!(key(&value), "admin.emulators_url");
     for url in ["http://127.3.2.1:1", "http://[::1]:1", "http://localhost:1"] {
         assert!(is_local(url), "{url}");
     }

@@ -9,8 +9,9 @@ use verdict::judge::features::Fate;
 use verdict::judge::features::Told;
 use verdict::judge::features::told;
 
-use super::add;
 use super::line;
+use crate::report::add;
+use crate::report::explain::escaped;
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b1f24;background:#fff}\
 h1{margin-bottom:.2rem}details{border:1px solid #d0d7de;border-radius:6px;margin:.4rem 0;padding:.4rem .8rem}\
@@ -111,21 +112,4 @@ fn scenario(out: &mut String, verdict: &VerdictFile, told: &Told<'_>) {
         add(out, &format!("<pre>{}</pre>", escaped(&breach.reproduce)));
     }
     line(out, &format!("<small><code>{}</code></small></details>", escaped(&told.plan.id)));
-}
-
-/// For text and attributes: what could be markup is none, whatever a backend answered.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c if c.is_control() && c != '\n' => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
 }

@@ -13,11 +13,13 @@ use verdict::domain::stage::Admin;
 use verdict::domain::stage::Capabilities;
 use verdict::domain::stage::CognitoRef;
 use verdict::domain::stage::Credentials;
+use verdict::domain::stage::Environment;
 use verdict::domain::stage::Limits;
 use verdict::domain::stage::Resources;
 use verdict::domain::stage::Runtime;
 use verdict::domain::stage::STAGE_SCHEMA;
 use verdict::domain::stage::SecretRef;
+use verdict::domain::stage::Services;
 use verdict::domain::stage::StageDescription;
 use verdict::plan::load::LoadPlan;
 use verdict::plan::load::plan;
@@ -65,6 +67,12 @@ pub(crate) fn stage(url: &str) -> StageDescription {
         admin: Admin::default(),
         processes: None,
         runtime: Runtime::default(),
+        services: Services::Emulated,
+        environment: Environment::Test,
+        production_load: false,
+        question_millicents: None,
+        tls_ca_file: None,
+        lease: None,
         web_origins: Vec::new(),
         capabilities: Capabilities::default(),
         limits: limits(),
@@ -79,6 +87,8 @@ pub(crate) fn limits() -> Limits {
         rate_limit: None,
         max_rate_per_s: None,
         max_users: None,
+        max_cost_cents: None,
+        chaos: false,
     }
 }
 
@@ -92,6 +102,10 @@ pub(crate) fn run(
     let profile = Profile::resolve(raw).unwrap();
     let load = plan(&profile, 1, &stage.limits, questions).unwrap();
     let run = RunPlan {
+        services: Services::Emulated,
+        runtime: Runtime::Server,
+        behind_edge: false,
+        bundle_sha256: None,
         schema: RUN_SCHEMA.to_owned(),
         run_id: "handmade-1".to_owned(),
         suite: "load".to_owned(),

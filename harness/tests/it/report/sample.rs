@@ -10,7 +10,7 @@ use verdict::domain::{
     profile::{Profile, RawProfile},
     rule::Rule,
     run::{Machine, RUN_SCHEMA, RunPlan},
-    stage::Limits,
+    stage::{Limits, Runtime, Services},
 };
 
 /// What a hostile manual could make a backend answer.
@@ -32,6 +32,10 @@ pub(crate) fn plan() -> RunPlan {
     }))
     .unwrap();
     RunPlan {
+        services: Services::Emulated,
+        runtime: Runtime::Server,
+        behind_edge: false,
+        bundle_sha256: None,
         schema: RUN_SCHEMA.into(),
         run_id: "20260101-load-sample".into(),
         suite: "load".into(),
@@ -52,6 +56,8 @@ pub(crate) fn plan() -> RunPlan {
             rate_limit: None,
             max_rate_per_s: None,
             max_users: None,
+            max_cost_cents: None,
+            chaos: false,
         },
         exact_answers: true,
         machine: Machine {

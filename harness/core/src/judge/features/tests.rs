@@ -7,7 +7,7 @@ use crate::domain::{
         FEATURES_RUN_SCHEMA, FeaturesDone, FeaturesHello, RequestSeen, Selection, SkippedScenario,
     },
     run::Machine,
-    stage::Limits,
+    stage::{Limits, Runtime, Services},
 };
 
 fn scenario(id: &str, tags: &[&str]) -> ScenarioPlan {
@@ -22,6 +22,10 @@ fn scenario(id: &str, tags: &[&str]) -> ScenarioPlan {
 
 fn plan(scenarios: Vec<ScenarioPlan>) -> FeaturesPlan {
     FeaturesPlan {
+        services: Services::Emulated,
+        runtime: Runtime::Server,
+        behind_edge: false,
+        bundle_sha256: None,
         schema: FEATURES_RUN_SCHEMA.to_owned(),
         run_id: "features-1".to_owned(),
         suite: "features".to_owned(),
@@ -42,6 +46,8 @@ fn plan(scenarios: Vec<ScenarioPlan>) -> FeaturesPlan {
             rate_limit: None,
             max_rate_per_s: None,
             max_users: None,
+            max_cost_cents: None,
+            chaos: false,
         },
         stage_arguments: "--stage x.json".to_owned(),
         machine: Machine { cores: 2, memory_mib: 1, cpu: String::new(), os: String::new() },
@@ -157,6 +163,7 @@ fn nothing_selected_and_all_skipped_are_never_a_pass() {
         id: "q:1".to_owned(),
         feature: "Quota".to_owned(),
         name: "n".to_owned(),
+        tags: vec!["clock".to_owned()],
         why: "it needs the capability `clock`".to_owned(),
     });
     let file = verdict(&nothing, Vec::new());

@@ -14,7 +14,7 @@ use crate::domain::{
     },
     rule::Rule,
     run::{Machine, RUN_SCHEMA},
-    stage::Limits,
+    stage::{Limits, Runtime, Services},
 };
 
 mod broken;
@@ -66,6 +66,10 @@ fn raw(objectives: &[&str]) -> RawProfile {
 
 fn plan_of(profile: RawProfile) -> RunPlan {
     RunPlan {
+        services: Services::Emulated,
+        runtime: Runtime::Server,
+        behind_edge: false,
+        bundle_sha256: None,
         schema: RUN_SCHEMA.to_owned(),
         run_id: "r1".to_owned(),
         suite: "load".to_owned(),
@@ -86,6 +90,8 @@ fn plan_of(profile: RawProfile) -> RunPlan {
             rate_limit: None,
             max_rate_per_s: None,
             max_users: None,
+            max_cost_cents: None,
+            chaos: false,
         },
         exact_answers: true,
         machine: Machine {

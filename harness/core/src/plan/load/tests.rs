@@ -73,6 +73,8 @@ fn limits() -> Limits {
         rate_limit: None,
         max_rate_per_s: None,
         max_users: None,
+        max_cost_cents: None,
+        chaos: false,
     }
 }
 

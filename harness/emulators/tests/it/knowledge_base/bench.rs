@@ -59,6 +59,7 @@ impl Bench {
             account_id: "123456789012".to_owned(),
             seed: 7,
             s3: S3Backing::Memory,
+            external: None,
             clock_file: None,
             template: root.join("backend/deploy/template.yaml"),
             model_latency,

@@ -31,6 +31,8 @@ fn limits() -> Limits {
         rate_limit: None,
         max_rate_per_s: None,
         max_users: None,
+        max_cost_cents: None,
+        chaos: false,
     }
 }
 
@@ -48,7 +50,8 @@ async fn what_the_function_takes_is_deleted_and_the_rest_stays() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..").into();
     let run_dir = folder.path().to_path_buf();
     let model_latency = ModelLatency::default();
-    let settings = EmbeddedSettings { root, run_dir, seed: 1, model_latency, wire_faults: false };
+    let (seed, wire_faults, external) = (1, false, None);
+    let settings = EmbeddedSettings { root, run_dir, seed, model_latency, wire_faults, external };
     let stage = EmbeddedStage::start(&settings).await.unwrap();
     let variables = stage
         .backend_environment(&BackendSettings {
