@@ -24,6 +24,7 @@ pub mod lease;
 pub mod lifeline;
 pub mod load_worker;
 pub mod localstack_host;
+pub mod nemesis;
 pub mod outage;
 pub mod plain_http;
 pub mod poll;

@@ -38,6 +38,8 @@ enum Command {
     Load(commands::load::Args),
     /// Run the features against a stage and judge what was seen.
     Features(commands::features::Args),
+    /// Let a stage's parts fail under load, and judge what became of each request and of the data.
+    Chaos(commands::chaos::Args),
     /// Start a stage: embedded AWS and a backend with users and manuals.
     Stage(commands::stage::Args),
     /// Let a running stage's AWS fail by hand: in AWS's words, or on the wire.
@@ -131,6 +133,7 @@ async fn run(cli: Cli) -> Result<Exit, CommandError> {
     match command {
         Command::Load(args) => commands::load::run(args, &ctx).await,
         Command::Features(args) => commands::features::run(args, &ctx).await,
+        Command::Chaos(args) => commands::chaos::run(args, &ctx).await,
         Command::Stage(args) => commands::stage::run(args, &ctx).await,
         Command::Fault(args) => commands::fault::run(args, &ctx).await,
         Command::Gate(args) => commands::gate::run(args, &ctx).await,

@@ -9,6 +9,7 @@ use error::CommandError;
 
 pub mod baseline;
 pub mod bundle;
+pub mod chaos;
 pub mod doctor;
 pub mod error;
 pub mod explain;
@@ -50,6 +51,12 @@ pub fn tools() -> BTreeMap<String, String> {
         ("build_profile", env!("HARNESS_PROFILE")),
     ];
     tools.into_iter().map(|(tool, version)| (tool.to_owned(), version.to_owned())).collect()
+}
+
+/// An error with its causes, as one sentence.
+fn told(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// A profile that cannot be used, as a person reads it: exit 2.

@@ -4,6 +4,8 @@
 pub mod attacks;
 pub mod bad_toml;
 pub mod bundle;
+pub mod chaos_file;
+pub mod chaos_rules;
 pub mod features;
 pub mod fixtures;
 pub mod policy_file;

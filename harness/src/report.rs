@@ -4,6 +4,7 @@
 use thiserror::Error;
 use verdict::judge::seen::JudgeError;
 
+pub mod chaos;
 pub mod explain;
 pub mod features;
 pub mod gate;

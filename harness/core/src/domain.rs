@@ -3,6 +3,7 @@
 pub mod attack;
 pub mod baseline;
 pub mod binomial;
+pub mod chaos;
 pub mod decision;
 pub mod evidence;
 pub mod features;

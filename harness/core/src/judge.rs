@@ -3,6 +3,7 @@
 pub mod baseline;
 pub mod canonical;
 pub mod causes;
+pub mod chaos;
 pub mod conservation;
 pub mod correctness;
 pub mod features;

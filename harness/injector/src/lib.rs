@@ -9,6 +9,7 @@ pub mod body;
 pub mod catalogue;
 mod clock;
 mod draw;
+mod foretell;
 mod frames;
 pub mod identify;
 mod injector;
@@ -24,6 +25,7 @@ pub mod serve;
 pub mod wire;
 
 pub use clock::Clock;
+pub use foretell::{Foretold, foretell};
 pub use injector::{Injector, Listed, MAX_RULES, Refused};
 pub use key::{Attempt, ORDINAL_HEADER, RequestKey};
 pub use layer::{Injected, InjectorLayer};

@@ -128,6 +128,15 @@ impl Rule {
         })
     }
 
+    /// Calls that it can be about, `service:operation`, pages beside the service among them.
+    pub fn operations(&self, catalogue: &Catalogue) -> Vec<String> {
+        let known = catalogue.service(&self.service);
+        let named = known.iter().flat_map(|service| service.operations.iter().map(String::as_str));
+        let pages = PAGES.iter().filter(|(of, _)| *of == self.service).map(|(_, page)| *page);
+        let all = named.chain(pages).filter(|name| self.operation.matches(name));
+        all.map(|name| format!("{}:{name}", self.service)).collect()
+    }
+
     /// Whether the rule is about this call.
     pub(crate) fn is_about(&self, target: &Target, headers: &HeaderMap) -> bool {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());

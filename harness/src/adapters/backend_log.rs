@@ -4,6 +4,10 @@ use std::io::Read as _;
 use std::io::Seek as _;
 use std::io::SeekFrom;
 
+use serde::Deserialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
 /// Lines that are kept of one scenario.
 const KEPT: usize = 20;
 
@@ -21,6 +25,40 @@ pub fn panic(text: &str) -> Option<String> {
     text.lines()
         .find(|line| line.contains("\"message\":\"panic\"") || line.contains("panicked at "))
         .map(str::to_owned)
+}
+
+/// A breaker that changed.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+pub struct Breaker {
+    /// Whose.
+    pub dependency: String,
+    /// `open`, `half_open`, `closed`.
+    pub state: String,
+    /// When, µs of the Unix epoch, by the machine's clock.
+    #[serde(skip)]
+    pub at_unix_us: u64,
+}
+
+#[derive(Deserialize)]
+struct Line {
+    message: String,
+    timestamp: String,
+    #[serde(flatten)]
+    breaker: Breaker,
+}
+
+/// Every change of a breaker in it.
+pub fn breakers(text: &str) -> Vec<Breaker> {
+    let lines = text.lines().filter(|line| line.contains("\"breaker\""));
+    let changes = lines.filter_map(|line| serde_json::from_str::<Line>(line).ok());
+    changes
+        .filter(|line| line.message == "breaker")
+        .filter_map(|line| {
+            let at = OffsetDateTime::parse(&line.timestamp, &Rfc3339).ok()?;
+            let us = u64::try_from(at.unix_timestamp_nanos() / 1_000).ok()?;
+            Some(Breaker { at_unix_us: us, ..line.breaker })
+        })
+        .collect()
 }
 
 /// The last lines that name one of these request ids, oldest first. Metrics, which repeat a request in figures, are left out.

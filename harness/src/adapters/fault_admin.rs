@@ -85,6 +85,12 @@ impl FaultAdmin {
         Ok(())
     }
 
+    /// Draws are made from this seed from now on.
+    pub async fn set_seed(&self, seed: u64) -> Result<(), FaultAdminError> {
+        let _set: Value = self.call(Method::PUT, "/seed", Some(json!({ "seed": seed }))).await?;
+        Ok(())
+    }
+
     /// The rules that are on.
     pub async fn list(&self) -> Result<Vec<Listed>, FaultAdminError> {
         let listed: Rules = self.call(Method::GET, "/rules", None).await?;

@@ -3,9 +3,12 @@
 //! counts only if it refused something: anything else says something about the stage, not about the backend.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -13,6 +16,7 @@ use serde_json::json;
 use sha2::Digest as _;
 use sha2::Sha256;
 use thiserror::Error;
+use tokio::task::JoinSet;
 use verdict::domain::profile::Outage;
 
 use crate::adapters::plain_http;
@@ -21,6 +25,8 @@ use crate::adapters::plain_http;
 const LEASE_MS: u64 = 15_000;
 /// The admin API answers at once.
 const ADMIN_TIMEOUT: Duration = Duration::from_secs(2);
+/// A lease that is kept is prolonged this often.
+const RENEWAL: Duration = Duration::from_secs(4);
 
 /// Why an outage could not be had.
 #[derive(Debug, Error)]
@@ -48,6 +54,17 @@ pub struct Held {
     list: String,
     id: String,
 }
+
+/// An outage that is prolonged until it is ended.
+#[derive(Debug)]
+pub struct Kept {
+    held: Held,
+    renewing: JoinSet<()>,
+}
+
+/// Whether an outage that somebody counts on could not be prolonged.
+#[derive(Clone, Debug, Default)]
+pub struct Watched(Arc<AtomicBool>);
 
 /// The outages of a run, by their index in the profile.
 #[derive(Debug, Default)]
@@ -162,6 +179,40 @@ impl Held {
         let url = format!("{}/{}", self.list, self.id);
         self.http.delete(url).send().await.map_err(OutageError::Send)?;
         Ok(())
+    }
+}
+
+impl Held {
+    /// Prolongs it, long before it runs out, until it is ended or dropped; `watched` is told where that fails.
+    pub fn kept(self, watched: &Watched) -> Kept {
+        let (held, watched) = (self.clone(), watched.clone());
+        let mut renewing = JoinSet::new();
+        renewing.spawn(async move {
+            let mut renewals = tokio::time::interval(RENEWAL);
+            loop {
+                renewals.tick().await;
+                if held.renew().await.is_err() {
+                    watched.0.store(true, Ordering::Release);
+                    return;
+                }
+            }
+        });
+        Kept { held: self, renewing }
+    }
+}
+
+impl Kept {
+    /// Ends it now. One that cannot be ended runs out by itself.
+    pub async fn end(mut self) -> Result<(), OutageError> {
+        self.renewing.shutdown().await;
+        self.held.end().await
+    }
+}
+
+impl Watched {
+    /// Whether every outage was in force until it was ended.
+    pub fn all_held(&self) -> bool {
+        !self.0.load(Ordering::Acquire)
     }
 }
 

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
+use verdict::domain::chaos::evidence::ChaosEvidence;
 use verdict::domain::evidence::Closed;
 use verdict::domain::evidence::Done;
 use verdict::domain::evidence::Evidence;
@@ -138,6 +139,12 @@ pub trait EvidenceLine: Serialize + DeserializeOwned {
 }
 
 impl EvidenceLine for Evidence {
+    fn closed(closed: Closed) -> Self {
+        Self::Closed(closed)
+    }
+}
+
+impl EvidenceLine for ChaosEvidence {
     fn closed(closed: Closed) -> Self {
         Self::Closed(closed)
     }

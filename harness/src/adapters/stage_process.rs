@@ -22,6 +22,7 @@ use tokio::time::timeout;
 use verdict::domain::stage::StageDescription;
 
 pub use protocol::BackendExit;
+pub use protocol::BackendRestart;
 pub use protocol::PROTOCOL;
 pub use protocol::Refusal;
 pub use protocol::StageLine;
@@ -57,6 +58,8 @@ pub struct StageProcess {
 pub struct StageState {
     /// The backend ended by itself.
     pub backend_exited: Option<BackendExit>,
+    /// The backend was killed and answers again, each time.
+    pub restarts: Vec<BackendRestart>,
     /// The stage process ended without being asked to.
     pub lost: Option<StageLost>,
     /// It said that it has stopped everything.
@@ -242,6 +245,9 @@ async fn listen(mut lines: Lines<BufReader<ChildStdout>>, told: watch::Sender<St
         match line {
             StageLine::BackendExited(exit) => {
                 told.send_modify(|state| state.backend_exited = Some(exit));
+            }
+            StageLine::BackendRestarted(restart) => {
+                told.send_modify(|state| state.restarts.push(restart));
             }
             StageLine::Stopped => told.send_modify(|state| state.stopped = true),
             StageLine::Hello { .. }

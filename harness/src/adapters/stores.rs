@@ -53,6 +53,12 @@ pub enum StoresError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Work for the index does not end.
+    #[error("work for the index was still open after {within:?}")]
+    Busy {
+        /// The bound.
+        within: Duration,
+    },
     /// Not one look was over in time.
     #[error("the stores of user {user} were not read within {within:?}")]
     Slow {
@@ -161,6 +167,28 @@ impl Stores {
         let sum = |prefix: &str| items.iter().filter(|item| is(item, prefix)).map(used).sum();
         let open = items.iter().filter(|item| is(item, "RES#")).count() as u64;
         Ok(Counted { charged: sum("DAY#"), monthly: sum("MONTH#"), open })
+    }
+
+    /// Waits until no work for the index is open, whoever it is for.
+    pub async fn index_at_rest(&self, within: Duration) -> Result<(), StoresError> {
+        let rest = poll::until(Pace::quick(within), (), || async {
+            let query = self.dynamodb.query().table_name(&self.manuals_table);
+            let query = query
+                .consistent_read(true)
+                .limit(1)
+                .key_condition_expression("pk = :pk")
+                .expression_attribute_values(":pk", AttributeValue::S("INGESTION".to_owned()));
+            match query.send().await {
+                Ok(open) if open.items().is_empty() => ControlFlow::Break(Ok(())),
+                Ok(_open) => ControlFlow::Continue(()),
+                Err(source) => ControlFlow::Break(Err(StoresError::Read {
+                    what: "work for the index",
+                    user: "everybody".to_owned(),
+                    source: Box::new(source),
+                })),
+            }
+        });
+        rest.await.map_err(|_expired| StoresError::Busy { within }).flatten()
     }
 
     async fn manuals(&self, name: &str, sub: &str) -> Result<BTreeSet<String>, StoresError> {

@@ -12,6 +12,7 @@ use crate::adapters::run_dir::RunDir;
 use crate::cli::output::out;
 use crate::commands::Context;
 use crate::commands::Exit;
+use crate::commands::chaos;
 use crate::commands::error::CommandError;
 use crate::commands::features;
 use crate::commands::load::exit;
@@ -34,6 +35,9 @@ pub fn run(args: &Args, _ctx: &Context) -> Result<Exit, CommandError> {
     let dir = RunDir::open(args.dir.clone());
     if suite(&dir).as_deref() == Some("features") {
         return features::judge_again(args.dir.clone(), args.json);
+    }
+    if suite(&dir).as_deref() == Some("chaos") {
+        return chaos::judge_again(args.dir.clone(), args.json);
     }
     let plan = plan(&dir)?;
     let evidence = dir

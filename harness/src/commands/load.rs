@@ -1,13 +1,13 @@
 //! `harness load`: offers a profile's load to a stage and judges what was seen.
 
-mod aftermath;
-mod cleanup;
+pub(in crate::commands) mod aftermath;
+pub(in crate::commands) mod cleanup;
 mod conclude;
-mod drive;
+pub(in crate::commands) mod drive;
 mod guards;
 pub mod job;
 mod live;
-mod prepare;
+pub(in crate::commands) mod prepare;
 
 use std::path::PathBuf;
 
@@ -101,6 +101,7 @@ pub async fn run(args: Args, ctx: &Context) -> Result<Exit, CommandError> {
         expect_commit: args.expect_commit,
         hold: args.ending.hold,
         production: args.ending.production,
+        faulty: job::Faulty::default(),
         run_dir: args.run_dir,
     };
     job::execute(job, ctx).await

@@ -77,6 +77,7 @@ pub async fn run(args: Args, ctx: &Context) -> Result<Exit, CommandError> {
         expect_commit: None,
         hold: args.hold,
         production: false,
+        faulty: job::Faulty::default(),
         run_dir: None,
     };
     job::execute(job, ctx).await

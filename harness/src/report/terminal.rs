@@ -67,7 +67,7 @@ fn requests(plan: &RunPlan, evidence: &[Evidence]) -> Vec<String> {
     }
 }
 
-fn judgement(verdict: &VerdictFile) -> Vec<String> {
+pub(super) fn judgement(verdict: &VerdictFile) -> Vec<String> {
     let word = verdict.judgement.word().to_uppercase();
     let breaches = verdict.judgement.breaches();
     let mut lines = match &verdict.judgement {

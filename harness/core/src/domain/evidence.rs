@@ -62,6 +62,9 @@ pub struct Hello {
     pub schedule_sha256: String,
     /// Arrivals that it will send.
     pub arrivals: u64,
+    /// When the load begins: µs of the Unix epoch, by this machine's clock.
+    #[serde(default)]
+    pub begins_unix_us: u64,
 }
 
 /// Everything that ended in an interval.

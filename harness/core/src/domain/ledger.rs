@@ -28,6 +28,9 @@ pub struct LedgerEntry {
     pub status: u16,
     /// What became of it.
     pub class: AnswerClass,
+    /// The code in the body of a refusal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
     /// The backend's own time, where it said so, in µs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub own_us: Option<u64>,

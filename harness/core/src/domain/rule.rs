@@ -88,6 +88,11 @@ impl Rule {
         }
     }
 
+    /// Whether it is about failing at all, which a fault may explain.
+    pub fn is_unexplained(self) -> bool {
+        matches!(self, Self::Unexplained5xx | Self::UnexplainedRefusal | Self::DependencyMapped)
+    }
+
     /// The promise, as a sentence for a person.
     pub fn promise(self) -> &'static str {
         match self {

@@ -119,6 +119,20 @@ pub enum Cause {
         /// What.
         detail: String,
     },
+    /// A stimulus that the scenario is about did not happen often enough: what was seen says nothing about it.
+    FaultNeverFired {
+        /// Scenario and fault.
+        fault: String,
+        /// How often it had to happen.
+        wanted: u64,
+        /// How often it did.
+        got: u64,
+    },
+    /// Faults hit otherwise than their seed says: the instrument, not the backend, is at fault.
+    FaultsAstray {
+        /// What showed it.
+        detail: String,
+    },
     /// What was measured cannot stand for what is judged: another baseline, or a build with seeded defects.
     NotComparable {
         /// Why not.
@@ -299,6 +313,8 @@ impl Cause {
             Self::TargetChanged { .. } => "target_changed",
             Self::Interrupted { .. } => "interrupted",
             Self::CapabilityMissing { .. } => "capability_missing",
+            Self::FaultNeverFired { .. } => "fault_never_fired",
+            Self::FaultsAstray { .. } => "faults_astray",
             Self::NotComparable { .. } => "not_comparable",
         }
     }
@@ -325,6 +341,12 @@ impl Cause {
                 format!("The run was interrupted {} s after the load began.", at_ms / 1_000)
             }
             Self::CapabilityMissing { detail } => format!("The stage cannot do this: {detail}."),
+            Self::FaultNeverFired { fault, wanted, got } => {
+                format!("`{fault}` happened {got} times, and fewer than {wanted} show nothing.")
+            }
+            Self::FaultsAstray { detail } => {
+                format!("Faults did not do what was foretold: {detail}.")
+            }
             Self::NotComparable { detail } => {
                 format!("This cannot stand for a build that is judged: {detail}.")
             }

@@ -83,11 +83,12 @@ macro_rules! steps {
                 file: file!(),
                 line: line!(),
                 run: |$world, context| Box::pin(async move {
+                    let outages = $world.outages_watched();
                     let outcome = async move {
                         let ($($param,)*) = <($($type,)*) as $crate::adapters::features_worker::params::Params>::of(&context)?;
                         $body.await
                     };
-                    $crate::adapters::features_worker::outcome::settle(outcome.await);
+                    $crate::adapters::features_worker::outcome::settle(outages.judged(outcome.await));
                 }),
             },
         )*];

@@ -4,6 +4,8 @@ use std::error::Error;
 
 use thiserror::Error;
 
+use crate::adapters::outage::Watched;
+
 /// A step that did not hold.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 pub enum StepError {
@@ -46,6 +48,20 @@ impl StepError {
             source = cause.source();
         }
         Self::Lost { what: text }
+    }
+}
+
+impl Watched {
+    /// What a step saw while an outage was over that it counted on says nothing about the backend.
+    pub fn judged(&self, outcome: StepResult) -> StepResult {
+        match outcome {
+            Err(StepError::Broken { expected, seen }) if !self.all_held() => {
+                Err(StepError::lost(format!(
+                    "an outage of this scenario ended before its time: expected {expected}; saw {seen}"
+                )))
+            }
+            Ok(()) | Err(_) => outcome,
+        }
     }
 }
 

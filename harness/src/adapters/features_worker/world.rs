@@ -25,7 +25,8 @@ use super::run::How;
 use super::run::Run;
 use super::seen::Seen;
 use crate::adapters::outage;
-use crate::adapters::outage::Held;
+use crate::adapters::outage::Kept;
+use crate::adapters::outage::Watched;
 use crate::adapters::poll;
 use crate::adapters::poll::Pace;
 
@@ -84,7 +85,9 @@ pub struct FeatureWorld {
     /// Values that a later step looks at, by a name of the step's own choice.
     pub kept: BTreeMap<String, String>,
     /// Dependencies that are out for somebody of the scenario.
-    outages: Vec<Held>,
+    outages: Vec<Kept>,
+    /// Whether one of them ran out before it was ended.
+    watched: Watched,
     /// The recording that somebody has.
     pub recordings: BTreeMap<Who, Recording>,
     /// Requests that somebody signed to be sent later, each with its signature.
@@ -111,6 +114,7 @@ impl World for FeatureWorld {
             requests: Vec::new(),
             kept: BTreeMap::new(),
             outages: Vec::new(),
+            watched: Watched::default(),
             recordings: BTreeMap::new(),
             signed: BTreeMap::new(),
             sessions: BTreeMap::new(),
@@ -205,8 +209,14 @@ impl FeatureWorld {
         };
         let admin = self.run.stage.admin.emulators_url.clone();
         let held = outage::begin(admin.as_deref(), &outage, sub).await;
-        self.outages.push(held.map_err(|e| StepError::lost_by("the outage did not begin", &e))?);
+        let held = held.map_err(|e| StepError::lost_by("the outage did not begin", &e))?;
+        self.outages.push(held.kept(&self.watched));
         Ok(())
+    }
+
+    /// What a step asks when it is over: whether the outages that it counted on were in force all the time.
+    pub fn outages_watched(&self) -> Watched {
+        self.watched.clone()
     }
 
     /// Everything that fails is there again.

@@ -57,6 +57,8 @@ pub(super) struct Expected<'a> {
 pub(super) struct Assessment {
     pub(super) class: Option<AnswerClass>,
     pub(super) status: u16,
+    /// The code in the body of a refusal.
+    pub(super) code: Option<String>,
     pub(super) broken: Vec<Broken>,
     pub(super) cache_hit: bool,
     pub(super) manual_id: Option<String>,
@@ -202,6 +204,7 @@ fn refusal(
     // Its code counts also where something else in the body breaks the contract.
     let body: Option<serde_json::Value> = serde_json::from_slice(&exchange.body).ok();
     let code = body.as_ref().and_then(|body| body.get("code")).and_then(|code| code.as_str());
+    assessment.code = code.map(str::to_owned);
     let code = code.unwrap_or("without a code").to_owned();
     let (right, wanted, rule) = wanted(expected, status, &code);
     if !right {

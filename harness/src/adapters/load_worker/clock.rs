@@ -28,6 +28,16 @@ impl LoadClock {
         self.start + Duration::from_micros(us)
     }
 
+    /// When the load begins, µs of the Unix epoch.
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    pub(super) fn begins_unix_us(&self) -> u64 {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        let now = since.map_or(0, |since| u64::try_from(since.as_micros()).unwrap_or(u64::MAX));
+        let ahead = self.start.saturating_duration_since(Instant::now());
+        let ahead = u64::try_from(ahead.as_micros()).unwrap_or(0);
+        (now + ahead).saturating_sub(self.now_us())
+    }
+
     /// Seconds since the Unix epoch, for signatures.
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     pub(super) fn unix_s() -> u64 {

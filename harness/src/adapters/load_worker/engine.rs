@@ -132,6 +132,7 @@ impl Engine {
             pid: std::process::id(),
             schedule_sha256: self.load.sha256.clone(),
             arrivals: self.load.arrivals.len() as u64,
+            begins_unix_us: self.clock.begins_unix_us(),
         })
     }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use verdict::domain::stage::StageDescription;
 
 /// The version of this protocol; the runner refuses another.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// One line.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
@@ -49,8 +49,19 @@ pub enum StageLine {
     },
     /// The backend ended by itself; the rest of the stage still stands.
     BackendExited(BackendExit),
+    /// A backend that was killed answers again.
+    BackendRestarted(BackendRestart),
     /// Everything is stopped. The last line.
     Stopped,
+}
+
+/// A backend that was killed answers again.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
+pub struct BackendRestart {
+    /// Its new process id.
+    pub pid: u32,
+    /// When it answered, Unix milliseconds.
+    pub at_ms: u64,
 }
 
 /// Whose fault a failure is: decides the exit code.

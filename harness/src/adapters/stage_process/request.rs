@@ -47,6 +47,10 @@ pub struct StageRequest {
     /// Whether a fault proxy stands before each service that the backend calls.
     #[serde(default)]
     pub wire_faults: bool,
+    /// A server that was killed (SIGKILL) is started again where it listened, after this many milliseconds; its end is the
+    /// stage's end where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub respawn_after_ms: Option<u64>,
     /// Seeded defects to switch on by name; needs a backend that was built with them.
     pub defects: Vec<String>,
     /// Users to create, with the manuals that are uploaded and indexed for them.
@@ -162,6 +166,7 @@ impl StageRequest {
             lambda: None,
             edge: None,
             wire_faults: false,
+            respawn_after_ms: None,
             defects: Vec::new(),
             users: Self::default_users(),
             daily_quota: DAILY_QUOTA,

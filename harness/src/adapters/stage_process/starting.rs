@@ -140,6 +140,7 @@ impl Starting {
             | StageLine::Note { .. }
             | StageLine::Ready { .. }
             | StageLine::BackendExited(_)
+            | StageLine::BackendRestarted(_)
             | StageLine::Stopped => Ok(()),
         }
     }

@@ -22,7 +22,7 @@ use crate::cli::output::note;
 use crate::commands::error::CommandError;
 
 /// Adds what can be known only afterwards; returns all evidence, on disk for good.
-pub(super) async fn add_up(
+pub(in crate::commands) async fn add_up(
     ready: &Ready,
     mut log: EvidenceLog,
 ) -> Result<Vec<Evidence>, CommandError> {

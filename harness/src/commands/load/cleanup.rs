@@ -6,7 +6,7 @@ use crate::adapters::provision::leftovers::Leftovers;
 use crate::cli::output::note;
 
 /// Users and their manuals; what cannot be taken away stays written down for `stage sweep`.
-pub(super) async fn take_away(ready: &Ready) {
+pub(in crate::commands) async fn take_away(ready: &Ready) {
     let file = ready.dir.file(leftovers::FILE);
     let Ok(text) = std::fs::read_to_string(&file) else { return };
     let Ok(left) = serde_json::from_str::<Leftovers>(&text) else { return };

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use verdict::domain::evidence::BackendDied;
 use verdict::domain::evidence::Evidence;
@@ -42,6 +43,8 @@ struct Drive<'a> {
     /// When the load began, on `clock`.
     began_us: Option<u64>,
     done: bool,
+    /// Told when the load begins, µs of the Unix epoch.
+    began: Option<watch::Sender<Option<u64>>>,
 }
 
 /// What happened.
@@ -54,10 +57,11 @@ enum Happened {
 }
 
 /// Runs the worker to its end; the evidence so far comes back also where the run was cut short.
-pub(super) async fn drive(
+pub(in crate::commands) async fn drive(
     ready: &mut Ready,
     ctx: &Context,
     interrupts: &Interrupts,
+    began: Option<watch::Sender<Option<u64>>>,
 ) -> Result<EvidenceLog, CommandError> {
     let mut events = ready.stage.events.take();
     let log = ready.prepared.log.take().ok_or(CommandError::Interrupted)?;
@@ -70,11 +74,12 @@ pub(super) async fn drive(
     let mut drive = Drive {
         ready,
         log,
-        live: Live::new(&ready.prepared.run),
+        live: Live::new(&ready.prepared.run, ready.prepared.quiet),
         samplers: samplers(ready, worker.pid()),
         clock: Stopwatch::start(),
         began_us: None,
         done: false,
+        began,
     };
     let outcome = drive.until_the_end(&mut worker, &mut events, interrupts).await;
     drive.live.finish();
@@ -158,8 +163,11 @@ impl Drive<'_> {
     }
 
     fn said(&mut self, evidence: Evidence) -> Result<(), RunDirError> {
-        if matches!(evidence, Evidence::Hello(_)) {
+        if let Evidence::Hello(hello) = &evidence {
             self.began_us = Some(self.clock.us());
+            if let Some(began) = &self.began {
+                began.send_replace(Some(hello.begins_unix_us));
+            }
         }
         self.done |= matches!(evidence, Evidence::Done(_) | Evidence::WorkerLost(_));
         self.live.see(&evidence);

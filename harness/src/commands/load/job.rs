@@ -35,8 +35,21 @@ pub struct Job {
     pub hold: bool,
     /// Whether the caller means production.
     pub production: bool,
+    /// What its stage must be able to do beside its own work; for chaos.
+    pub faulty: Faulty,
     /// Where its files go; a folder of its own in reports/ where absent.
     pub run_dir: Option<PathBuf>,
+}
+
+/// What a stage of chaos must be able to do.
+#[derive(Clone, Debug, Default)]
+pub struct Faulty {
+    /// Whether a fault proxy stands before each service.
+    pub wire: bool,
+    /// After how many milliseconds a server that was killed is started again.
+    pub respawn_after_ms: Option<u64>,
+    /// Nothing is shown while it runs: several do at once.
+    pub quiet: bool,
 }
 
 /// Runs `job`; a second Ctrl-C ends the waiting.
@@ -57,7 +70,7 @@ pub async fn execute(job: Job, ctx: &Context) -> Result<Exit, CommandError> {
 async fn in_order(job: Job, ctx: &Context, interrupts: &Interrupts) -> Result<Exit, CommandError> {
     let mut ready = prepare::prepare(&job, ctx, interrupts).await?;
     let outcome = async {
-        let evidence = drive::drive(&mut ready, ctx, interrupts).await?;
+        let evidence = drive::drive(&mut ready, ctx, interrupts, None).await?;
         let evidence = aftermath::add_up(&ready, evidence).await?;
         conclude::conclude(&job, &ready, &evidence)
     }

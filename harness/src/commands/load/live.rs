@@ -27,11 +27,12 @@ pub(super) struct Live {
     bar: Option<ProgressBar>,
     ticks: u64,
     findings: u64,
+    quiet: bool,
 }
 
 impl Live {
-    pub(super) fn new(run: &RunPlan) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
+    pub(super) fn new(run: &RunPlan, quiet: bool) -> Self {
+        let bar = (!quiet && std::io::stderr().is_terminal()).then(|| {
             let bar = ProgressBar::new(run.profile.duration_us() / 1_000);
             let style =
                 ProgressStyle::with_template("{bar:24.cyan/blue} {elapsed_precise}  {wide_msg}");
@@ -39,10 +40,13 @@ impl Live {
             bar.enable_steady_tick(Duration::from_millis(250));
             bar
         });
-        Self { run: run.clone(), seen: Seen::default(), bar, ticks: 0, findings: 0 }
+        Self { run: run.clone(), seen: Seen::default(), bar, ticks: 0, findings: 0, quiet }
     }
 
     pub(super) fn see(&mut self, evidence: &Evidence) {
+        if self.quiet {
+            return;
+        }
         match evidence {
             Evidence::Tick(tick) => self.tick(tick),
             Evidence::Resource(sample) => self.seen.resources.push(sample.clone()),

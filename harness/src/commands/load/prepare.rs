@@ -49,31 +49,33 @@ const CONCURRENCY: usize = 24;
 
 /// A run that may begin.
 #[derive(Debug)]
-pub(super) struct Ready {
-    pub(super) prepared: Prepared,
-    pub(super) dir: RunDir,
-    pub(super) stage: Stand,
+pub(in crate::commands) struct Ready {
+    pub(in crate::commands) prepared: Prepared,
+    pub(in crate::commands) dir: RunDir,
+    pub(in crate::commands) stage: Stand,
 }
 
 /// What was made on the stage.
 #[derive(Debug)]
-pub(super) struct Prepared {
-    pub(super) run: RunPlan,
-    pub(super) log: Option<EvidenceLog>,
-    pub(super) worker: WorkerPlan,
+pub(in crate::commands) struct Prepared {
+    pub(in crate::commands) run: RunPlan,
+    pub(in crate::commands) log: Option<EvidenceLog>,
+    pub(in crate::commands) worker: WorkerPlan,
     /// Name → `sub` of the users whose figures must add up.
-    pub(super) subs: BTreeMap<String, String>,
-    pub(super) stores: Option<Stores>,
-    pub(super) before: BTreeMap<String, Figures>,
+    pub(in crate::commands) subs: BTreeMap<String, String>,
+    pub(in crate::commands) stores: Option<Stores>,
+    pub(in crate::commands) before: BTreeMap<String, Figures>,
     /// Retrievals without a filter by user before the run; none on a stage of real services.
-    pub(super) unfiltered_before: Option<u64>,
+    pub(in crate::commands) unfiltered_before: Option<u64>,
     /// What the functions had done before the run; none of a server.
-    pub(super) functions_before: Option<lambda_figures::ByFunction>,
+    pub(in crate::commands) functions_before: Option<lambda_figures::ByFunction>,
     /// Length of the backend's log before the run.
-    pub(super) log_offset: u64,
+    pub(in crate::commands) log_offset: u64,
+    /// Nothing is shown while it runs.
+    pub(in crate::commands) quiet: bool,
 }
 
-pub(super) async fn prepare(
+pub(in crate::commands) async fn prepare(
     job: &Job,
     ctx: &Context,
     interrupts: &Interrupts,
@@ -167,6 +169,7 @@ async fn on_stage(
         unfiltered_before,
         functions_before,
         log_offset,
+        quiet: job.faulty.quiet,
     })
 }
 
@@ -228,6 +231,8 @@ async fn stage(
             ms_per_1000_output_tokens: latency.ms_per_1000_output_tokens,
         };
     }
+    request.wire_faults = job.faulty.wire;
+    request.respawn_after_ms = job.faulty.respawn_after_ms;
     Stand::up(&job.stage, request, ctx, interrupts).await
 }
 
@@ -266,13 +271,18 @@ async fn users(
             .map_err(|source| CommandError::environment("cannot write down the users", source))?;
         RunDir::open(run_dir.to_path_buf()).write(leftovers::FILE, &left).map_err(run_folder)?;
     }
-    note(&format!("preparing {} users with {} manuals each", wanted.len(), wanted_manuals.len()));
+    let tell = |text: &str| {
+        if !job.faulty.quiet {
+            note(text);
+        }
+    };
+    tell(&format!("preparing {} users with {} manuals each", wanted.len(), wanted_manuals.len()));
     let began = system_clock::Stopwatch::start();
     let users =
         provision::provision(stage, &manuals, &wanted, CONCURRENCY).await.map_err(|source| {
             CommandError::environment("cannot prepare the users of the run", source)
         })?;
-    note(&format!("users ready in {} ms", began.us() / 1_000));
+    tell(&format!("users ready in {} ms", began.us() / 1_000));
     Ok(users)
 }
 

@@ -60,6 +60,8 @@ pub(super) struct Launch<'a> {
     ctx: &'a Context,
     embedded: Option<EmbeddedStage>,
     backend: Option<Guarded>,
+    /// The server's binary and where it listens.
+    server: Option<(PathBuf, String)>,
     functions: Option<LambdaHost>,
     edge: Option<Edge>,
     tls: Option<TlsFront>,
@@ -88,6 +90,7 @@ impl<'a> Launch<'a> {
             ctx,
             embedded: None,
             backend: None,
+            server: None,
             functions: None,
             edge: None,
             tls: None,
@@ -231,13 +234,44 @@ impl<'a> Launch<'a> {
             version = backend_start::version(&base_url, backend_start::pace()) => version,
         };
         match version {
-            Ok(version) => Ok(Answering { base_url, version }),
+            Ok(version) => {
+                self.server = Some((binary, base_url.clone()));
+                Ok(Answering { base_url, version })
+            }
             Err(expired) => Err(LaunchError::NotReady {
                 path: binary,
                 within: expired.within,
                 last_seen: expired.last_seen,
             }),
         }
+    }
+
+    /// After which pause a server that was killed is started again; none where it is not.
+    pub(super) fn respawn(&self) -> Option<Duration> {
+        let after = self.request.respawn_after_ms.map(Duration::from_millis);
+        after.filter(|_| self.server.is_some())
+    }
+
+    /// Starts a server that was killed again, where it listened; its new process id once it answers.
+    pub(super) async fn restart(&mut self, after: Duration) -> Result<u32, LaunchError> {
+        let (binary, base_url) = self.server.clone().ok_or(LaunchError::NotStarted)?;
+        drop(tokio::time::timeout(after, std::future::pending::<()>()).await);
+        let address = base_url.trim_start_matches("http://").to_owned();
+        let variables = self.variables(address, root::passed_on())?;
+        let log = self.backend_log();
+        let places = (self.request.run_dir.as_path(), log.as_path());
+        let started = backend_start::start(self.ctx, &binary, variables, places).await?;
+        let guarded = self.backend.insert(started);
+        let version = tokio::select! {
+            exit = guarded.exited() => return Err(LaunchError::Ended { path: binary, exit }),
+            version = backend_start::version(&base_url, backend_start::pace()) => version,
+        };
+        let pid = guarded.pid();
+        version.map(|_version| pid).map_err(|expired| LaunchError::NotReady {
+            path: binary,
+            within: expired.within,
+            last_seen: expired.last_seen,
+        })
     }
 
     /// The host with a warm sandbox of each function, so that one that cannot start is seen now.

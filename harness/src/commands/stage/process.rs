@@ -17,6 +17,7 @@ use crate::adapters::guard::all_gone;
 use crate::adapters::guard::last_lines;
 use crate::adapters::lifeline::Lifeline;
 use crate::adapters::stage_process::BackendExit;
+use crate::adapters::stage_process::BackendRestart;
 use crate::adapters::stage_process::PROTOCOL;
 use crate::adapters::stage_process::Refusal;
 use crate::adapters::stage_process::StageLine;
@@ -32,6 +33,8 @@ const REQUEST: Duration = Duration::from_secs(10);
 const REQUEST_BYTES: u64 = 4 << 20;
 /// What a person needs to see of a backend that is gone.
 pub(super) const LAST_LINES: usize = 20;
+/// The signal of somebody who kills on purpose.
+const KILLED: i32 = 9;
 
 /// Runs one stage: the request from standard input, lines on standard output, until standard input ends.
 pub async fn process(ctx: &Context) -> Result<Exit, CommandError> {
@@ -81,21 +84,45 @@ pub async fn process(ctx: &Context) -> Result<Exit, CommandError> {
     Ok(exit)
 }
 
-/// Until the parent ends; a backend that ends before is reported once.
+/// Until the parent ends; a backend that was killed is started again where the request says so, and one that ends
+/// otherwise is reported once.
 async fn hold(launch: &mut Launch<'_>, lifeline: &mut Lifeline) {
-    let log = launch.backend_log();
-    tokio::select! {
-        exit = exited(launch.backend_mut()) => {
-            say(&StageLine::BackendExited(BackendExit {
-                code: exit.code,
-                signal: exit.signal,
-                at_ms: clock::unix_ms(),
-                last_lines: last_lines(&log, LAST_LINES),
-            }));
-            lifeline.ended().await;
+    while let Some(again) = launch.respawn() {
+        let exit = tokio::select! {
+            exit = exited(launch.backend_mut()) => exit,
+            _ = lifeline.ended() => return,
+        };
+        if exit.signal != Some(KILLED) {
+            return gone(launch, exit, lifeline).await;
         }
+        let restarted = tokio::select! {
+            restarted = launch.restart(again) => restarted,
+            _ = lifeline.ended() => return,
+        };
+        match restarted {
+            Ok(pid) => {
+                let restart = BackendRestart { pid, at_ms: clock::unix_ms() };
+                say(&StageLine::BackendRestarted(restart));
+            }
+            Err(_did_not_answer) => return gone(launch, exit, lifeline).await,
+        }
+    }
+    tokio::select! {
+        exit = exited(launch.backend_mut()) => gone(launch, exit, lifeline).await,
         _ = lifeline.ended() => {}
     }
+}
+
+/// Reports a backend that ended, and waits for the parent.
+async fn gone(launch: &Launch<'_>, exit: ProgramExit, lifeline: &mut Lifeline) {
+    let log = launch.backend_log();
+    say(&StageLine::BackendExited(BackendExit {
+        code: exit.code,
+        signal: exit.signal,
+        at_ms: clock::unix_ms(),
+        last_lines: last_lines(&log, LAST_LINES),
+    }));
+    lifeline.ended().await;
 }
 
 async fn exited(backend: Option<&mut Guarded>) -> ProgramExit {

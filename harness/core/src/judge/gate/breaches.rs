@@ -122,6 +122,8 @@ fn is_about_timing(cause: &Cause, verdict: &VerdictFile) -> bool {
         | Cause::TargetChanged { .. }
         | Cause::Interrupted { .. }
         | Cause::CapabilityMissing { .. }
+        | Cause::FaultNeverFired { .. }
+        | Cause::FaultsAstray { .. }
         | Cause::NotComparable { .. } => false,
     }
 }

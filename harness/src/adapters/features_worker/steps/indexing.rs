@@ -73,6 +73,11 @@ async fn hinder(
     error: &'static str,
     status: u16,
 ) -> StepResult {
+    // Work that others left would be waited for, and theirs is not what the scenario is about.
+    if let Some(stores) = &world.run.stores {
+        let at_rest = stores.index_at_rest(INDEXED).await;
+        at_rest.map_err(|error| StepError::lost_by("the index does not come to rest", &error))?;
+    }
     let operation = Some(operation);
     let failure = Failure { service: "bedrock-agent", operation, error, status };
     world.break_down(&failure, None).await

@@ -1,0 +1,1 @@
+//! Scripted scenarios, and what they are called.

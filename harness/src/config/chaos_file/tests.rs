@@ -1,0 +1,1 @@
+//! Mistakes in a scenario are told with file, line and nearest name.
