@@ -86,6 +86,9 @@ pub struct RawChaosStage {
     /// How long the emulated model takes, in milliseconds; at once where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_ms: Option<u32>,
+    /// Time-out of every function, in milliseconds (`runtime = "lambda"`); each function's own where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub function_timeout_ms: Option<u64>,
 }
 
 /// The load of a scenario.

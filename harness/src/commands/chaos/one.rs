@@ -110,12 +110,14 @@ fn job(scene: &Scene<'_>) -> Result<Job, CommandError> {
     let mut stage = scene.stage.clone();
     if let StageChoice::Embedded { env, lambda, .. } = &mut stage {
         env.extend(raw.stage.env.clone());
-        if raw.stage.runtime == Runtime::Lambda && lambda.is_none() {
-            *lambda = Some(LambdaOptions {
+        if raw.stage.runtime == Runtime::Lambda {
+            let usual = LambdaOptions {
                 sandboxes: SANDBOXES,
                 queue_ms: QUEUE_MS,
                 ..LambdaOptions::default()
-            });
+            };
+            let options = lambda.get_or_insert(usual);
+            options.timeout_ms = raw.stage.function_timeout_ms.or(options.timeout_ms);
         }
     }
     let kills = raw.faults.iter().any(|fault| fault.process == Some(ProcessFault::Kill));

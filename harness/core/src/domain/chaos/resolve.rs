@@ -65,6 +65,10 @@ pub fn check(raw: &RawScenario) -> Result<(), Vec<ScenarioError>> {
     if raw.tiers.is_empty() {
         errors.add("tiers", "expected at least one of smoke, canary, nightly: else it never runs");
     }
+    if raw.stage.function_timeout_ms.is_some() && raw.stage.runtime != Runtime::Lambda {
+        let problem = "has a meaning only beside `runtime = \"lambda\"`";
+        errors.add("stage/function_timeout_ms", problem);
+    }
     load(raw, &mut errors);
     if raw.faults.is_empty() {
         errors.add("faults", "expected at least one: a scenario without a fault shows nothing");
