@@ -33,12 +33,14 @@ pub(super) struct Ids {
     pub(super) job_id: String,
     /// Whether a call before this one had them.
     pub(super) known: bool,
+    /// Whether another call can have them: they are those of an idempotency key.
+    pub(super) shared: bool,
 }
 
 impl Ids {
     pub(super) fn fresh() -> Self {
         let id = || Uuid::new_v4().to_string();
-        Self { manual_id: id(), job_id: id(), known: false }
+        Self { manual_id: id(), job_id: id(), known: false, shared: false }
     }
 }
 
@@ -64,13 +66,16 @@ pub(super) async fn ids(
     }
     let now = app.clock.unix_seconds();
     let expires_at = now.saturating_add(KEY_REMEMBERED_S);
-    let Ids { manual_id, job_id, known: _ } = ids;
+    let Ids { manual_id, job_id, .. } = ids;
     let record = IdempotencyRecord { key_hash, body_hash, manual_id, job_id, expires_at };
     match app.ports.manuals.claim(&caller.user, &record, now).await.map_err(AppError::Port)? {
-        Claim::New => Ok(Ids { manual_id: record.manual_id, job_id: record.job_id, known: false }),
+        Claim::New => {
+            let IdempotencyRecord { manual_id, job_id, .. } = record;
+            Ok(Ids { manual_id, job_id, known: false, shared: true })
+        }
         Claim::Known(known) if known.body_hash == record.body_hash => {
             not_deleted(app, caller, &known.manual_id).await?;
-            Ok(Ids { manual_id: known.manual_id, job_id: known.job_id, known: true })
+            Ok(Ids { manual_id: known.manual_id, job_id: known.job_id, known: true, shared: true })
         }
         Claim::Known(_) => Err(AppError::IdempotencyKeyReused),
     }

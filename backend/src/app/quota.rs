@@ -26,6 +26,12 @@ const GRACE_S: i64 = 60;
 /// How long a task may try to give back what a dropped request had reserved; then expiry heals it.
 const GIVE_BACK_WITHIN: Duration = Duration::from_secs(10);
 
+/// A store that failed is asked again after this; the pause doubles up to [`ASKED_AGAIN_MAX`].
+const ASKED_AGAIN_MIN: Duration = Duration::from_millis(250);
+
+/// The longest such pause.
+const ASKED_AGAIN_MAX: Duration = Duration::from_secs(2);
+
 /// Reserves, settles and heals.
 #[derive(Debug, Clone)]
 pub struct QuotaKeeper {
@@ -221,13 +227,32 @@ impl Drop for Held {
     }
 }
 
-/// Gives back a reservation of which it is unknown whether it was made, and whether it was booked.
+/// Gives back a reservation of which it is unknown whether it was made, and whether it was booked. A store that is out for a
+/// moment is asked again: until the reservation expires, its user has a call less.
 async fn undo(
     store: &dyn QuotaStore,
     reservation: &Reservation,
     charge: Option<Charge>,
 ) -> AppResult<()> {
     let deadline = Deadline::after(GIVE_BACK_WITHIN);
+    let mut pause = ASKED_AGAIN_MIN;
+    loop {
+        match undo_once(store, reservation, charge, deadline).await {
+            Err(AppError::Port(_)) if deadline.remaining() > pause => {
+                crate::clock::pause(pause).await;
+                pause = (pause * 2).min(ASKED_AGAIN_MAX);
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+async fn undo_once(
+    store: &dyn QuotaStore,
+    reservation: &Reservation,
+    charge: Option<Charge>,
+    deadline: Deadline,
+) -> AppResult<()> {
     let settled = conflict::resolve(deadline, || store.give_back(reservation)).await?;
     if let (Settled::NotThere, Some(charge)) = (settled, charge) {
         conflict::resolve(deadline, || store.take_back(reservation, charge)).await?;

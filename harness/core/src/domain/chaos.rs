@@ -207,6 +207,9 @@ pub enum Outcome {
     Absorbed,
     /// One that was hit may be refused with one of `answers`, or succeed.
     MayRefuse,
+    /// Every one that is sent while the fault is on, or while the backend remembers it, may be refused with one of
+    /// `answers`, or succeed.
+    During,
     /// One that was under way may get no answer at all; a later one succeeds or is refused with one of `answers`.
     Cut,
 }

@@ -125,7 +125,9 @@ fn manuals(
     let expected: BTreeSet<&String> =
         then.union(&uploaded).filter(|id| !deleted.contains(*id)).collect();
     let may_be_more = unknown(RequestKind::Upload) + unknown(RequestKind::UploadAgain);
-    let may_be_less = unknown(RequestKind::Delete);
+    // One that failed half-way is finished later, or when it is asked for again.
+    let failed = of_kind(RequestKind::Delete).filter(|entry| entry.status >= 500).count() as u64;
+    let may_be_less = unknown(RequestKind::Delete) + failed;
     let changing = |entry: &&&LedgerEntry| {
         matches!(
             entry.kind,

@@ -34,6 +34,7 @@ use crate::adapters::backend_log;
 use crate::adapters::interrupts::Interrupts;
 use crate::adapters::nemesis::Nemesis;
 use crate::adapters::nemesis::Played;
+use crate::adapters::stage_process::BackendChoice;
 use crate::adapters::stage_process::StageProcess;
 use crate::commands::Context;
 use crate::commands::error::CommandError;
@@ -108,8 +109,16 @@ fn job(scene: &Scene<'_>) -> Result<Job, CommandError> {
         CommandError::usage(format!("the load of `{name}` cannot be run: {why}"), None)
     })?;
     let mut stage = scene.stage.clone();
-    if let StageChoice::Embedded { env, lambda, .. } = &mut stage {
+    if let StageChoice::Embedded { env, lambda, backend, .. } = &mut stage {
         env.extend(raw.stage.env.clone());
+        if raw.stage.runtime == Runtime::Lambda
+            && lambda.is_none()
+            && let BackendChoice::Binary(server) = backend
+            && let Some(folder) = server.parent()
+        {
+            // The functions lie beside the server.
+            *backend = BackendChoice::Binary(folder.to_path_buf());
+        }
         if raw.stage.runtime == Runtime::Lambda {
             let usual = LambdaOptions {
                 sandboxes: SANDBOXES,

@@ -235,7 +235,7 @@ fn outcomes(raw: &RawScenario, i: usize, fault: &RawFault, errors: &mut Errors) 
             errors.add(&key(&format!("answers/{n}")), problem);
         }
     }
-    let refuses = matches!(fault.outcome, Outcome::Refused | Outcome::MayRefuse);
+    let refuses = matches!(fault.outcome, Outcome::Refused | Outcome::MayRefuse | Outcome::During);
     if refuses && fault.answers.is_empty() {
         errors.add(&key("outcome"), "needs `answers`: which refusals are right");
     }

@@ -10,7 +10,7 @@ use crate::domain::{
     ledger::LedgerEntry,
 };
 
-use super::view::{Fault, View, as_usual};
+use super::view::{Fault, Span, View, as_usual};
 
 /// The clocks of backend and generator agree within this, and a change of a breaker is logged a moment after it.
 const SLACK_US: u64 = 100_000;
@@ -18,8 +18,13 @@ const SLACK_US: u64 = 100_000;
 const FAILURES_TO_OPEN: usize = 5;
 /// The window in which it counts them (`breaker.rs`), and the clocks' slack.
 const BREAKER_WINDOW_US: u64 = 10_000_000 + SLACK_US;
-/// A client of the SDK has tokens for no fewer retries than this (500 tokens; 5 for each retry, 10 after a time-out).
-const RETRIES_BEFORE_SPARING: usize = 50;
+/// A client of the SDK has tokens for no fewer retries than this: 500 tokens, 5 for each retry, 10 after what it takes for
+/// passing (a time-out, a 503).
+const RETRIES_BEFORE_SPARING: usize = 49;
+/// The next attempt at a call comes within this: the backend's longest pause between attempts, and what an attempt takes.
+const NEXT_ATTEMPT_US: u64 = 2_500_000;
+/// What the backend remembers of a failure (keys that could not be fetched) it remembers for this long (`auth`).
+const REMEMBERED_US: u64 = 2_000_000;
 /// A request that gets no answer may have been sent just before the backend went.
 const CUT_SLACK_US: u64 = 1_500_000;
 
@@ -110,13 +115,20 @@ pub fn calls<'a>(view: &View<'a>, request: &LedgerEntry) -> Vec<Call<'a>> {
         let Some(fault) = view.faults().find(|fault| fault.raw.name == name) else { continue };
         let attempts: BTreeSet<u32> = hits.iter().map(|hit| hit.attempt).collect();
         let foretold = view.foretold.get(&(request.ordinal, name, operation, call)).copied();
-        let end = end(view, fault, (operation, &attempts, foretold), hits.first().map_or(0, |h| h.at_us));
-        calls.push(Call { fault: &fault.raw.name, operation: static_operation(&fault, operation), attempts, end });
+        let last_us = hits.iter().map(|hit| hit.at_us).max().unwrap_or(0);
+        let end = end(view, fault, (operation, &attempts, foretold), last_us);
+        calls.push(Call { fault: &fault.raw.name, operation: known(&fault, operation), attempts, end });
+    }
+    // With one call the request is decided, and what it did beside it is dropped half-way.
+    if calls.iter().any(|call| call.end == CallEnd::Failed) {
+        for call in calls.iter_mut().filter(|call| call.end == CallEnd::GivenUp) {
+            call.end = CallEnd::Clean;
+        }
     }
     calls
 }
 
-fn static_operation<'a>(fault: &Fault<'a>, operation: &str) -> &'a str {
+fn known<'a>(fault: &Fault<'a>, operation: &str) -> &'a str {
     fault.facts.operations.iter().find(|known| *known == operation).map_or("", String::as_str)
 }
 
@@ -137,7 +149,11 @@ fn end(
     match foretold {
         // The next attempt would have been hit, too, and was never made.
         Some(clean) if clean.is_none_or(|clean| clean > last + 1) => {
-            if spared(view, operation, at_us) { CallEnd::Spared } else { CallEnd::GivenUp }
+            let off_us = view.reverted.get(fault.raw.name.as_str()).map_or(0, |mark| mark.asked_us);
+            if at_us + NEXT_ATTEMPT_US >= off_us {
+                // It may have been made when the fault was off.
+                CallEnd::Clean
+            } else if spared(view, operation, at_us) { CallEnd::Spared } else { CallEnd::GivenUp }
         }
         Some(_) | None => CallEnd::Clean,
     }
@@ -145,12 +161,10 @@ fn end(
 
 /// Whether so many retries had been made that the SDK's tokens can have been spent (`aws-smithy-runtime`, token bucket).
 fn spared(view: &View<'_>, operation: &str, at_us: u64) -> bool {
-    let service = |operation: &str| operation.split(':').next().unwrap_or_default().to_owned();
-    let own = service(operation);
-    let retries = view.fired.values().flatten().filter(|hit| {
-        hit.attempt > 1 && hit.at_us <= at_us + SLACK_US && service(&hit.operation) == own
-    });
-    retries.count() >= RETRIES_BEFORE_SPARING
+    let own = operation.split(':').next().unwrap_or_default();
+    let before = |(at, service, _): &&(u64, &str, usize)| *at <= at_us + SLACK_US && *service == own;
+    let retries: usize = view.retries.iter().filter(before).map(|(_, _, many)| many).sum();
+    retries >= RETRIES_BEFORE_SPARING
 }
 
 /// What must become of `request`.
@@ -165,6 +179,12 @@ pub fn must(view: &View<'_>, request: &LedgerEntry, calls: &[Call<'_>]) -> Must 
         match fault.raw.outcome {
             Outcome::Absorbed => {}
             Outcome::Exact => refused = failed,
+            Outcome::During => {
+                let touches = |span: Span| {
+                    Span { to_us: span.to_us.saturating_add(REMEMBERED_US), ..span }.touches(request)
+                };
+                may = affected && view.perhaps_on(name).is_some_and(touches);
+            }
             Outcome::MayRefuse if fault.raw.on.is_some() => may = of_fault().next().is_some(),
             Outcome::MayRefuse => may = affected && during(view, name, request),
             Outcome::Refused => {

@@ -75,6 +75,8 @@ pub struct View<'a> {
     pub missing: Vec<&'a str>,
     /// What went wrong with harness or stage.
     pub lost: Vec<&'a str>,
+    /// Retries that hits called for: when, of which service, how many.
+    pub retries: Vec<(u64, &'a str, usize)>,
 }
 
 impl<'a> View<'a> {
@@ -95,6 +97,7 @@ impl<'a> View<'a> {
             ended: None,
             missing: Vec::new(),
             lost: Vec::new(),
+            retries: Vec::new(),
         };
         let mut breakers: Vec<&BreakerChange> = Vec::new();
         for line in evidence {
@@ -102,6 +105,7 @@ impl<'a> View<'a> {
         }
         view.requests.sort_by_key(|request| (request.due_us, request.ordinal));
         view.open = open(breakers);
+        view.retries = view.retries();
         view
     }
 
@@ -136,6 +140,29 @@ impl<'a> View<'a> {
             ChaosEvidence::Lost(line) if own(&line.scenario) => self.lost.push(&line.detail),
             _ => {}
         }
+    }
+
+    /// Each hit that was not the last attempt of its call was followed by a retry.
+    fn retries(&self) -> Vec<(u64, &'a str, usize)> {
+        let mut last: BTreeMap<(&str, &str, &str, u32), (&'a Hit, usize)> = BTreeMap::new();
+        for hit in self.fired.values().flatten().copied() {
+            let trace = hit.trace_id.as_deref().unwrap_or_default();
+            let key = (hit.fault.as_str(), trace, hit.operation.as_str(), hit.call);
+            let known = last.entry(key).or_insert((hit, 0));
+            known.1 = known.1.max(hit.attempt as usize);
+            if hit.at_us < known.0.at_us {
+                known.0 = hit;
+            }
+        }
+        let most = |fault: &str| {
+            let known = self.faults().find(|known| known.raw.name == fault);
+            known.map_or(1, |known| known.facts.attempts.max(1) as usize)
+        };
+        let of = |(key, (hit, attempts)): ((&str, &str, &str, u32), (&'a Hit, usize))| {
+            let service = hit.operation.split(':').next().unwrap_or_default();
+            (hit.at_us, service, attempts.min(most(key.0).saturating_sub(1)))
+        };
+        last.into_iter().map(of).collect()
     }
 
     /// Its faults.
