@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::Response;
+use tokio_util::sync::CancellationToken;
 
 use crate::draw::{self, Purpose};
 use crate::identify::Target;
@@ -33,6 +34,8 @@ pub(crate) struct Active {
     traces: Mutex<[BTreeMap<String, u64>; 2]>,
     bucket: Mutex<Option<(f64, Duration)>>,
     answers: Mutex<BTreeMap<[u8; 32], Past>>,
+    /// Whoever is delayed by the rule waits no longer than it is on.
+    pub(crate) ended: CancellationToken,
 }
 
 impl Active {
@@ -47,6 +50,7 @@ impl Active {
             traces: Mutex::default(),
             bucket: Mutex::default(),
             answers: Mutex::default(),
+            ended: CancellationToken::new(),
         };
         active.renew(now, lease);
         active

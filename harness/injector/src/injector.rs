@@ -180,7 +180,13 @@ impl Injector {
         let mut rules = self.0.rules.write().unwrap_or_else(PoisonError::into_inner);
         rules.retain(|active| !active.is_over(now));
         let before = rules.len();
-        rules.retain(|active| !which(&active.spec));
+        rules.retain(|active| {
+            let ends = which(&active.spec);
+            if ends {
+                active.ended.cancel();
+            }
+            !ends
+        });
         self.arm(rules.len());
         before - rules.len()
     }

@@ -148,7 +148,11 @@ impl<S> Call<'_, S> {
                 entry.had_effect();
                 entry.end(Fate::Answered);
             } else if let Verb::Delay { span, jitter } = *hit.verb() {
-                pause(self.delay(&hit, span, jitter)).await;
+                tokio::select! {
+                    () = pause(self.delay(&hit, span, jitter)) => {}
+                    // What is taken off holds nobody up any more.
+                    () = hit.active.ended.cancelled() => {}
+                }
                 entry.had_effect();
                 entry.end(Fate::Delayed);
             }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use serde_json::json;
 
 /// Ways to be bad.
-const WAYS: u32 = 5;
+const WAYS: u32 = 6;
 
 /// What is sent instead of a good token.
 #[derive(Debug, Eq, PartialEq)]
@@ -29,6 +29,7 @@ pub(super) fn bad(token: &str, turn: u32, other: &str) -> BadToken {
         2 => rewritten(token, &json!({ "alg": "none", "typ": "JWT" }), Value::clone)
             .map(|text| format!("{text}.")),
         3 => hs256(token),
+        4 => of_a_stranger(token),
         _ => of_another(token, other),
     };
     forged.map_or(BadToken::None, BadToken::Forged)
@@ -51,6 +52,15 @@ fn hs256(token: &str) -> Option<String> {
     let parts = SignedParts { method: "JWT", path: &text, body_sha256: "" };
     let mac = Signer::new(b"secret").ok()?.sign_at(parts, 0).signature;
     Some(format!("{text}.{}", URL_SAFE_NO_PAD.encode(hex::decode(mac).ok()?)))
+}
+
+/// Signed with a key that the pool does not have: whoever looks for it asks the pool.
+fn of_a_stranger(token: &str) -> Option<String> {
+    let mut stranger = header(token)?;
+    *stranger.get_mut("kid")? = json!("a-key-that-nobody-has");
+    let signature = token.rsplit_once('.')?.1;
+    let text = rewritten(token, &stranger, Value::clone)?;
+    Some(format!("{text}.{signature}"))
 }
 
 /// The signature is right, but for other claims: another user's.

@@ -46,12 +46,21 @@ pub struct Call<'a> {
 pub enum CallEnd {
     /// An attempt was left alone.
     Clean,
+    /// An attempt would have been left alone, if it was made: the SDK's tokens for retries may have been spent.
+    Unsure,
     /// Every attempt failed.
     Failed,
     /// It was given up though an attempt was left: the SDK's tokens for retries were spent.
     Spared,
     /// It was given up though an attempt was left, and nothing explains that.
     GivenUp,
+}
+
+impl CallEnd {
+    /// Whether the call failed for certain.
+    pub fn is_failure(self) -> bool {
+        matches!(self, Self::Failed | Self::Spared | Self::GivenUp)
+    }
 }
 
 /// What must become of a request.
@@ -155,6 +164,7 @@ fn end(
                 CallEnd::Clean
             } else if spared(view, operation, at_us) { CallEnd::Spared } else { CallEnd::GivenUp }
         }
+        Some(_) | None if spared(view, operation, at_us) => CallEnd::Unsure,
         Some(_) | None => CallEnd::Clean,
     }
 }
@@ -174,11 +184,12 @@ pub fn must(view: &View<'_>, request: &LedgerEntry, calls: &[Call<'_>]) -> Must 
         let name = fault.raw.name.as_str();
         let affected = fault.raw.affects.iter().any(|kind| kind == request.kind.name());
         let of_fault = || calls.iter().filter(|call| call.fault == name);
-        let failed = of_fault().any(|call| call.end != CallEnd::Clean);
+        let failed = of_fault().any(|call| call.end.is_failure());
+        let unsure = of_fault().any(|call| call.end == CallEnd::Unsure);
         let (mut refused, mut may) = (false, false);
         match fault.raw.outcome {
             Outcome::Absorbed => {}
-            Outcome::Exact => refused = failed,
+            Outcome::Exact => (refused, may) = (failed, unsure),
             Outcome::During => {
                 let touches = |span: Span| {
                     Span { to_us: span.to_us.saturating_add(REMEMBERED_US), ..span }.touches(request)
@@ -242,7 +253,7 @@ pub fn fate(view: &View<'_>, request: &LedgerEntry) -> Fate {
 
 fn wrong(must: &Must, calls: &[Call<'_>]) -> Fate {
     let expected = expected(must);
-    let explained = must.refused || must.may_be_refused || calls.iter().any(|c| c.end != CallEnd::Clean);
+    let explained = must.refused || must.may_be_refused || calls.iter().any(|call| call.end.is_failure());
     Fate::Wrong(if explained { Wrong::Leaked { expected } } else { Wrong::Unexplained { expected } })
 }
 

@@ -68,7 +68,7 @@ pub fn of_faults<'a>(view: &View<'a>) -> BTreeMap<&'a str, OfFault> {
             let Some(of) = all.get_mut(call.fault) else { continue };
             of.calls += 1;
             match call.end {
-                CallEnd::Clean => of.clean += 1,
+                CallEnd::Clean | CallEnd::Unsure => of.clean += 1,
                 CallEnd::Failed => of.failed += 1,
                 CallEnd::Spared | CallEnd::GivenUp => of.spared += 1,
             }
