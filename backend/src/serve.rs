@@ -124,6 +124,7 @@ async fn serve_until_signal(config: Config) -> Result<(), ServeError> {
     let sdk = clients::sdk_config(&config).await;
     let ports = clients::ports(&sdk, &config);
     let app = App::new(config, clock, ports);
+    app.failures.stay();
     tracing::info!(
         message = "listening",
         address = %bound,

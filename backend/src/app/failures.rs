@@ -2,6 +2,7 @@
 //! a bound, and what cannot be sent is in the log.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -25,6 +26,8 @@ pub struct Failures {
     queue: Arc<dyn FailureQueue>,
     tasks: TaskTracker,
     room: Arc<Semaphore>,
+    /// Whether the process lives on between requests.
+    stays: Arc<AtomicBool>,
 }
 
 /// Reports a failure; see [`Failures::report`].
@@ -35,7 +38,18 @@ pub fn report(app: &App, failure: Failure) {
 impl Failures {
     /// Reports go to `queue`, by tasks of `tasks`.
     pub fn new(queue: Arc<dyn FailureQueue>, tasks: TaskTracker) -> Self {
-        Self { queue, tasks, room: Arc::new(Semaphore::new(AT_ONCE)) }
+        Self { queue, tasks, room: Arc::new(Semaphore::new(AT_ONCE)), stays: Arc::default() }
+    }
+
+    /// The process lives on between requests: what a task could not do at once, it may try for a while.
+    pub fn stay(&self) {
+        self.stays.store(true, Ordering::Release);
+    }
+
+    /// How long a task may try to put something right: `within` in a server. In a function an answer waits for its tasks, so
+    /// they try once, and expiry and sweep heal the rest.
+    pub(in crate::app) fn patience(&self, within: Duration) -> Duration {
+        if self.stays.load(Ordering::Acquire) { within } else { Duration::ZERO }
     }
 
     /// The tasks that outlive their request.

@@ -153,15 +153,21 @@ async fn store(
 fn leave_nothing(app: &App, manual: &Manual) {
     let files = Arc::clone(&app.ports.files);
     let keys = [manual.key.clone(), sidecar_key(&manual.key)];
+    let patience = app.failures.patience(TAKEN_AWAY_WITHIN);
     let taking_away = async move {
         let deadline = Deadline::after(TAKEN_AWAY_WITHIN);
+        let patient = Deadline::after(patience);
         let mut pause = ASKED_AGAIN_MIN;
         loop {
             let [key, sidecar] = &keys;
-            let done = async { tokio::try_join!(files.delete(key), files.delete(sidecar)) };
+            let done = async {
+                // Neither is dropped half-way for the other's sake.
+                let (object, sidecar) = tokio::join!(files.delete(key), files.delete(sidecar));
+                object.and(sidecar)
+            };
             match deadline.bound(done).await {
                 Ok(Ok(_gone)) => return,
-                Ok(Err(_failed)) if deadline.remaining() > pause => {
+                Ok(Err(_failed)) if patient.remaining() > pause => {
                     clock::pause(pause).await;
                     pause *= 2;
                 }

@@ -109,7 +109,8 @@ pub async fn complete(app: &App, caller: &Caller, id: &str) -> AppResult<Uploade
     let pending = pending.filter(|pending| pending.expires_at >= now);
     let pending = pending.ok_or(AppError::NotFound)?;
     let file = caller.deadline.bound(stored(app, &pending)).await.map_err(AppError::Deadline)??;
-    let ids = Ids { manual_id: pending.manual_id, job_id: pending.job_id, known: true, shared: true };
+    let ids =
+        Ids { manual_id: pending.manual_id, job_id: pending.job_id, known: true, shared: true };
     let uploaded = match take_in(app, caller, ids, file).await {
         // Deleted, or swept away: there is nothing to complete any more.
         Err(AppError::IdempotencyKeyOfDeleted) => Err(AppError::NotFound),

@@ -211,7 +211,8 @@ impl Drop for Held {
         let keeper = self.keeper.clone();
         let charge = self.charge;
         let undoing = async move {
-            let undone = undo(keeper.store.as_ref(), &reservation, charge).await;
+            let patience = keeper.failures.patience(GIVE_BACK_WITHIN);
+            let undone = undo(keeper.store.as_ref(), &reservation, charge, patience).await;
             if let Err(error) = undone {
                 let cause = crate::logging::chain(&error);
                 tracing::warn!(message = "reservation not settled", cause);
@@ -233,12 +234,14 @@ async fn undo(
     store: &dyn QuotaStore,
     reservation: &Reservation,
     charge: Option<Charge>,
+    patience: Duration,
 ) -> AppResult<()> {
     let deadline = Deadline::after(GIVE_BACK_WITHIN);
+    let patient = Deadline::after(patience);
     let mut pause = ASKED_AGAIN_MIN;
     loop {
         match undo_once(store, reservation, charge, deadline).await {
-            Err(AppError::Port(_)) if deadline.remaining() > pause => {
+            Err(AppError::Port(_)) if patient.remaining() > pause => {
                 crate::clock::pause(pause).await;
                 pause = (pause * 2).min(ASKED_AGAIN_MAX);
             }

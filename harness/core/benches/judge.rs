@@ -143,6 +143,7 @@ fn evidence() -> Vec<Evidence> {
         pid: 1,
         schedule_sha256: String::new(),
         arrivals: total,
+        begins_unix_us: 0,
     })];
     for second in 0..SECONDS {
         evidence.push(tick(second));

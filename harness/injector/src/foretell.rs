@@ -39,8 +39,7 @@ pub fn foretell(
     };
     for attempt in 1..=attempts {
         let asked = Attempt { key: key.clone(), attempt };
-        let drawn =
-            rate >= 1.0 || draw::unit(seed, &rule.name, &asked, 0, Purpose::Hit) < rate;
+        let drawn = rate >= 1.0 || draw::unit(seed, &rule.name, &asked, 0, Purpose::Hit) < rate;
         if attempt > counted || !drawn {
             return Foretold::Clean(attempt);
         }

@@ -148,11 +148,7 @@ impl<S> Call<'_, S> {
                 entry.had_effect();
                 entry.end(Fate::Answered);
             } else if let Verb::Delay { span, jitter } = *hit.verb() {
-                tokio::select! {
-                    () = pause(self.delay(&hit, span, jitter)) => {}
-                    // What is taken off holds nobody up any more.
-                    () = hit.active.ended.cancelled() => {}
-                }
+                hit.active.ended.run_until_cancelled(pause(self.delay(&hit, span, jitter))).await;
                 entry.had_effect();
                 entry.end(Fate::Delayed);
             }

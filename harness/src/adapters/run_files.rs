@@ -4,6 +4,9 @@
 use std::path::Path;
 
 use serde::Deserialize;
+use verdict::domain::chaos::CHAOS_RUN_SCHEMA;
+use verdict::domain::chaos::ChaosPlan;
+use verdict::domain::chaos::evidence::ChaosEvidence;
 use verdict::domain::decision::Reason;
 use verdict::domain::evidence::Evidence;
 use verdict::domain::features::FEATURES_RUN_SCHEMA;
@@ -14,6 +17,7 @@ use verdict::domain::run::RunPlan;
 use verdict::domain::verdict::VERDICT_SCHEMA;
 use verdict::domain::verdict::VerdictFile;
 use verdict::judge::canonical::canonical_json;
+use verdict::judge::chaos::judge_chaos;
 use verdict::judge::features::judge_features;
 use verdict::judge::gate::RunResult;
 use verdict::judge::whole::judge_whole;
@@ -82,6 +86,12 @@ fn judged_again(dir: &RunDir) -> Result<VerdictFile, Reason> {
             let evidence: Vec<FeaturesEvidence> =
                 dir.read_evidence().map_err(|error| unreadable(&error))?;
             judge_features(&plan, &evidence).map_err(|error| cut(&error))
+        }
+        CHAOS_RUN_SCHEMA => {
+            let plan: ChaosPlan = serde_json::from_str(&text).map_err(parsed)?;
+            let evidence: Vec<ChaosEvidence> =
+                dir.read_evidence().map_err(|error| unreadable(&error))?;
+            judge_chaos(&plan, &evidence).map_err(|error| cut(&error))
         }
         other => Err(other_schema("plan.json", other, RUN_SCHEMA)),
     }

@@ -127,13 +127,16 @@ pub async fn run(args: Args, ctx: &Context) -> Result<Exit, CommandError> {
 fn bad(error: ChaosFileError) -> CommandError {
     match error {
         ChaosFileError::Bad(bad) => CommandError::BadFile(miette::Report::new(*bad)),
-        ChaosFileError::Read { .. } => {
-            CommandError::usage(crate::commands::told(&error), "is --root the project's root?".to_owned())
-        }
+        ChaosFileError::Read { .. } => CommandError::usage(
+            crate::commands::told(&error),
+            "is --root the project's root?".to_owned(),
+        ),
         ChaosFileError::Catalogue(_) => {
             CommandError::environment("the scenarios cannot be checked", error)
         }
-        ChaosFileError::Nothing { .. } | ChaosFileError::Empty { .. } | ChaosFileError::Glob { .. } => {
+        ChaosFileError::Nothing { .. }
+        | ChaosFileError::Empty { .. }
+        | ChaosFileError::Glob { .. } => {
             CommandError::usage(error.to_string(), "`harness chaos --list` lists them".to_owned())
         }
     }

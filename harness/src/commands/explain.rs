@@ -2,6 +2,8 @@
 
 use verdict::domain::objective::parse::nearest;
 use verdict::domain::rule::Rule;
+use verdict::judge::chaos::CODES;
+use verdict::judge::chaos::invariants::ALL;
 
 use crate::cli::output::out;
 use crate::commands::Exit;
@@ -19,7 +21,7 @@ pub struct Args {
 type Entry = (&'static str, &'static str, &'static str);
 
 /// Causes for which a run cannot tell (`verdict.json`).
-const CAUSES: [Entry; 10] = [
+const CAUSES: [Entry; 12] = [
     (
         "nothing_selected",
         "Nothing was put to the test: no scenario fits, or nothing was answered.",
@@ -60,6 +62,16 @@ const CAUSES: [Entry; 10] = [
         "capability_missing",
         "The stage lacks what the plan needs, or what it declares did nothing.",
         "`harness stage check` says what the stage offers.",
+    ),
+    (
+        "fault_never_fired",
+        "The stimulus of a chaos scenario happened too rarely: what was seen says nothing about it.",
+        "Does the load still make the call? `harness chaos --list`; the run's summary.md counts hits by fault.",
+    ),
+    (
+        "faults_astray",
+        "Faults hit calls that their seed leaves alone: the injector, not the backend, is at fault.",
+        "Keep the run's folder: this is a defect of the harness.",
     ),
     (
         "not_comparable",
@@ -176,6 +188,10 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
         for (code, promise) in &rules {
             out(&format!("  {code:<22}{promise}"));
         }
+        out("promises under chaos");
+        for (code, promise) in chaos_codes() {
+            out(&format!("  {code:<22}{promise}"));
+        }
         return Ok(Exit::Pass);
     };
     let code = code.to_lowercase();
@@ -194,6 +210,15 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
         );
         return Ok(Exit::Pass);
     }
+    // `I1 quota-ledger` is known by its number and by its name, too.
+    let is = |known: &str| known == code || known.split(' ').any(|word| word == code);
+    if let Some((code, promise)) = chaos_codes().find(|(known, _)| is(&known.to_lowercase())) {
+        out(&format!("{code}: {promise}"));
+        out(
+            "  do: docs/chaos.md says how it is checked; the breach names the command that plays its scenario again.",
+        );
+        return Ok(Exit::Pass);
+    }
     let known = all().map(|(known, ..)| *known).chain(rules.iter().map(|(known, _)| *known));
     let near = nearest(&code, known);
     let hint = near.map(|near| format!("did you mean `{near}`?"));
@@ -201,6 +226,12 @@ pub fn run(args: &Args) -> Result<Exit, CommandError> {
         format!("nothing is known by the code `{code}`"),
         hint.or_else(|| Some("`harness explain` lists every code".to_owned())),
     ))
+}
+
+/// Promises that a chaos run looks at.
+fn chaos_codes() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let invariants = ALL.iter().map(|invariant| (invariant.code, invariant.promise));
+    invariants.chain(CODES.iter().filter(|(code, _)| *code != "backend_died").copied())
 }
 
 #[cfg(test)]
@@ -222,11 +253,16 @@ mod tests {
             Cause::TargetChanged { expected: detail(), seen: detail() },
             Cause::Interrupted { at_ms: 0 },
             Cause::CapabilityMissing { detail: detail() },
+            Cause::FaultNeverFired { fault: detail(), wanted: 1, got: 0 },
+            Cause::FaultsAstray { detail: detail() },
             Cause::NotComparable { detail: detail() },
         ];
         assert!(causes.iter().all(|cause| CAUSES.iter().any(|(code, ..)| *code == cause.code())));
         let asked = |code: &str| run(&Args { code: Some(code.to_owned()) });
         assert_eq!(asked("ISOLATION").unwrap(), Exit::Pass);
+        for code in ["i1", "no-orphans", "I11 explained", "metastable"] {
+            assert_eq!(asked(code).unwrap(), Exit::Pass, "{code}");
+        }
         let error = asked("stael").unwrap_err();
         assert!(
             matches!(error, CommandError::Usage { hint: Some(hint), .. } if hint.contains("`stale`"))

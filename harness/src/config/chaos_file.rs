@@ -27,7 +27,14 @@ use super::chaos_rules;
 pub const FOLDER: &str = "scenarios/chaos";
 /// The toxics of Toxiproxy, and the proxy itself.
 const TOXICS: [&str; 9] = [
-    "latency", "bandwidth", "slow_close", "timeout", "reset_peer", "slicer", "limit_data", "noop",
+    "latency",
+    "bandwidth",
+    "slow_close",
+    "timeout",
+    "reset_peer",
+    "slicer",
+    "limit_data",
+    "noop",
     "down",
 ];
 
@@ -121,8 +128,7 @@ pub fn select(
         let path = root.join(&relative);
         let text = std::fs::read_to_string(&path);
         let text = text.map_err(|source| ChaosFileError::Read { path, source })?;
-        let (raw, facts) =
-            parse(&relative, &text, &catalogue).map_err(ChaosFileError::Bad)?;
+        let (raw, facts) = parse(&relative, &text, &catalogue).map_err(ChaosFileError::Bad)?;
         all.push((Scenario { name: name.clone(), raw, facts }, text));
     }
     let mut wanted = Vec::new();
@@ -199,7 +205,8 @@ pub fn parse(
 /// What is wrong with a fault on the wire.
 fn on_the_wire(fault: &RawFault, catalogue: &Catalogue) -> Option<(String, String)> {
     let service = fault.proxy.as_deref()?;
-    let hint = |near: Option<&str>| near.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
+    let hint =
+        |near: Option<&str>| near.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
     if catalogue.service(service).is_none() {
         let near = hint(catalogue.nearest_service(service));
         return Some(("proxy".to_owned(), format!("names no service `{service}`{near}")));

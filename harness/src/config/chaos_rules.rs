@@ -127,9 +127,9 @@ pub fn foretold(
     trace: &str,
 ) -> Vec<(String, u32, Option<u32>)> {
     let Ok((rule, operations)) = read(fault, catalogue) else { return Vec::new() };
-    let calls = operations.into_iter().flat_map(|operation| {
-        (1..=CALLS_FORETOLD).map(move |call| (operation.clone(), call))
-    });
+    let calls = operations
+        .into_iter()
+        .flat_map(|operation| (1..=CALLS_FORETOLD).map(move |call| (operation.clone(), call)));
     calls
         .filter_map(|(operation, call)| {
             match foretell(seed, &rule, (trace, &operation, call), facts.attempts.max(1)) {

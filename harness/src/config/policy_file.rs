@@ -14,10 +14,12 @@ use verdict::domain::gate::RawPolicy;
 use verdict::domain::gate::RawSuite;
 use verdict::domain::gate::SuiteKind;
 use verdict::domain::objective::parse::nearest;
+use verdict::judge::chaos::families;
 
 use super::bad_toml::BadToml;
 use super::bad_toml::File;
 use super::bad_toml::Problem;
+use super::chaos_file;
 use super::features;
 use super::features::Features;
 use super::features::FeaturesError;
@@ -109,6 +111,7 @@ fn parse(root: &Path, name: &str, text: &str) -> Result<Policy, PolicyFileError>
         match suite.kind {
             SuiteKind::Load => of_load(root, suite, &mut add),
             SuiteKind::Features => of_features(suite, &features, &mut add),
+            SuiteKind::Chaos => of_chaos(root, suite, &mut add),
         }
     }
     if errors.is_empty() { Ok(policy) } else { Err(bad(&errors)) }
@@ -126,6 +129,31 @@ fn of_load(root: &Path, suite: &RawSuite, add: &mut impl FnMut(&str, String)) {
         let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
         let problem = format!("profile `{name}` has no objective `{objective}`{near}");
         add("require/objectives", problem);
+    }
+}
+
+/// The same of chaos: as many scenarios, and as many in which each part fails.
+fn of_chaos(root: &Path, suite: &RawSuite, add: &mut impl FnMut(&str, String)) {
+    let selected = match chaos_file::select(root, &[], suite.tier) {
+        Ok(selected) => selected,
+        Err(error) => return add("tier", error.to_string()),
+    };
+    let count = selected.scenarios.len() as u64;
+    if let Some(at_least) = suite.require.scenarios.filter(|at_least| *at_least > count) {
+        let problem =
+            format!("at least {at_least} scenarios are required, and the tier has {count}");
+        add("require/scenarios", problem);
+    }
+    for (family, at_least) in &suite.require.faults {
+        let wanted = format!("fault:{family}");
+        let of_family = selected.scenarios.iter().filter(|s| families(&s.raw).contains(&wanted));
+        let count = of_family.count() as u64;
+        if count < *at_least {
+            let problem = format!(
+                "`{family}` must fail in {at_least} scenarios, and does in {count} of the tier"
+            );
+            add(&format!("require/faults/{family}"), problem);
+        }
     }
 }
 

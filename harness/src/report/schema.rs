@@ -5,6 +5,7 @@ use schemars::{Schema, schema_for};
 use verdict::domain::{
     attack::RawFamily,
     baseline::Baseline,
+    chaos::{ChaosPlan, RawScenario, evidence::ChaosEvidence},
     decision::DecisionFile,
     evidence::Evidence,
     features::{FeaturesEvidence, FeaturesPlan},
@@ -30,6 +31,9 @@ pub fn schemas() -> Vec<(&'static str, String)> {
         ("features-plan.schema.json", text(schema_for!(FeaturesPlan))),
         ("features-evidence.schema.json", text(schema_for!(FeaturesEvidence))),
         ("features-repro.schema.json", text(schema_for!(FeaturesRepro))),
+        ("chaos.schema.json", text(schema_for!(RawScenario))),
+        ("chaos-plan.schema.json", text(schema_for!(ChaosPlan))),
+        ("chaos-evidence.schema.json", text(schema_for!(ChaosEvidence))),
         ("profile.schema.json", text(schema_for!(RawProfile))),
         ("gate.schema.json", text(schema_for!(RawPolicy))),
         ("decision.schema.json", text(schema_for!(DecisionFile))),

@@ -2,6 +2,7 @@
 //! the workspace's own, built on the way; no test waits for a fixed time.
 
 mod attacks;
+mod chaos;
 #[cfg(feature = "containers")]
 mod containers;
 mod edge;

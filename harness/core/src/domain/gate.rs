@@ -10,7 +10,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::domain::stage::{Runtime, Services};
+use crate::domain::{
+    chaos::Tier,
+    stage::{Runtime, Services},
+};
 
 mod resolve;
 
@@ -73,6 +76,9 @@ pub struct RawSuite {
     /// Profile in scenarios/load/ (load).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
+    /// Tier of scenarios in scenarios/chaos/ (chaos).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<Tier>,
     /// Only scenarios whose tags fit (features).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tags: Option<String>,
@@ -106,6 +112,8 @@ pub enum SuiteKind {
     Features,
     /// `harness load`.
     Load,
+    /// `harness chaos`.
+    Chaos,
 }
 
 impl SuiteKind {
@@ -114,6 +122,7 @@ impl SuiteKind {
         match self {
             Self::Features => "features",
             Self::Load => "load",
+            Self::Chaos => "chaos",
         }
     }
 }
@@ -138,7 +147,10 @@ pub struct Require {
     /// Tags (`@stores`), with their scenarios (features).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, u64>,
-    /// Scenarios in all (features).
+    /// What must have failed (`bedrock-runtime`, `dynamodb`, `wire`, `process`), with the scenarios in which it did (chaos).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub faults: BTreeMap<String, u64>,
+    /// Scenarios in all (features, chaos).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scenarios: Option<u64>,
 }
@@ -151,6 +163,7 @@ impl Require {
             + self.objectives.len()
             + self.features.len()
             + self.tags.len()
+            + self.faults.len()
             + usize::from(self.scenarios.is_some())
     }
 }

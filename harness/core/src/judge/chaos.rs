@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use crate::{
     domain::{
         chaos::{
-            ChaosPlan, ScenarioRun,
+            ChaosPlan, RawScenario,
             evidence::{CHAOS_EVIDENCE_SCHEMA, ChaosEvidence},
         },
         verdict::{Breach, Cause, Coverage, PromiseResult, VERDICT_SCHEMA, Verdict, VerdictFile},
@@ -111,14 +111,14 @@ fn whole(plan: &ChaosPlan, evidence: &[ChaosEvidence]) -> Result<(), JudgeError>
             return Err(JudgeError::CutOff);
         };
         if let Some(fault) = ended.left_on.first() {
-            let detail = format!("fault `{fault}` of `{}` was still on when all were off", run.name);
+            let detail =
+                format!("fault `{fault}` of `{}` was still on when all were off", run.name);
             return Err(JudgeError::StageLost { detail });
         }
         let hits: u64 = view.fired.values().map(|hits| hits.len() as u64).sum();
-        for (what, said, counted) in [
-            ("requests", ended.requests, view.requests.len() as u64),
-            ("hits", ended.hits, hits),
-        ] {
+        for (what, said, counted) in
+            [("requests", ended.requests, view.requests.len() as u64), ("hits", ended.hits, hits)]
+        {
             if said != counted {
                 let what = format!("{what} in `{}`", run.name);
                 return Err(JudgeError::DoesNotAddUp { what, said, counted });
@@ -186,7 +186,7 @@ fn coverage(plan: &ChaosPlan, views: &[View<'_>]) -> BTreeMap<String, Coverage> 
     for view in views {
         let executed = stimulus::is_firm(view);
         count(file_of(&view.run.name), executed);
-        for family in families(view.run) {
+        for family in families(&view.run.scenario) {
             count(family, executed);
         }
     }
@@ -201,10 +201,10 @@ pub fn file_of(name: &str) -> String {
     format!("scenarios/chaos/{name}.toml")
 }
 
-/// What fails in a scenario: services by name, `wire`, `process`, `clock`.
-fn families(run: &ScenarioRun) -> std::collections::BTreeSet<String> {
+/// What fails in a scenario: `fault:` and a service by name, `wire`, `process` or `clock`.
+pub fn families(scenario: &RawScenario) -> std::collections::BTreeSet<String> {
     let mut families = std::collections::BTreeSet::new();
-    for fault in &run.scenario.faults {
+    for fault in &scenario.faults {
         let service = fault.on.as_deref().and_then(|on| on.split(':').next());
         families.extend(service.map(|service| format!("fault:{service}")));
         families.extend(fault.proxy.as_ref().map(|service| format!("fault:{service}")));

@@ -189,6 +189,7 @@ mod tests {
             done_us: 1,
             status,
             class: AnswerClass::Ok,
+            code: None,
             own_us: None,
             request_id: None,
             trace_id: "t".to_owned(),

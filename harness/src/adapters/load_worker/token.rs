@@ -124,10 +124,16 @@ mod tests {
         assert_eq!((&header["alg"], &header["kid"]), (&json!("HS256"), &json!("k1")));
         assert_eq!(URL_SAFE_NO_PAD.decode(signature).unwrap().len(), 32);
         let (header, claims, signature) = forged(4);
+        assert_eq!(
+            (&header["kid"], &claims["sub"]),
+            (&json!("a-key-that-nobody-has"), &json!("u1"))
+        );
+        assert_eq!(Some(signature.as_str()), good().rsplit('.').next());
+        let (header, claims, signature) = forged(5);
         assert_eq!((&header["alg"], &claims["sub"]), (&json!("RS256"), &json!("u2")));
         assert_eq!(Some(signature.as_str()), good().rsplit('.').next());
         let all: BTreeSet<String> =
             (0..WAYS).map(|turn| format!("{:?}", bad(&good(), turn, "u2"))).collect();
-        assert_eq!(all.len(), 5);
+        assert_eq!(all.len(), 6);
     }
 }

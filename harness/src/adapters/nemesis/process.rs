@@ -38,10 +38,7 @@ pub(super) struct Backend {
 }
 
 impl Backend {
-    pub(super) fn of(
-        stage: &StageDescription,
-        state: Option<watch::Receiver<StageState>>,
-    ) -> Self {
+    pub(super) fn of(stage: &StageDescription, state: Option<watch::Receiver<StageState>>) -> Self {
         Self {
             pid: stage.processes.as_ref().and_then(|processes| processes.backend_pid),
             state,
@@ -52,7 +49,8 @@ impl Backend {
 
     /// The group of the backend as it is now: it has another number after each restart.
     fn group(&self) -> Option<Pid> {
-        let restarted = self.state.as_ref().and_then(|state| Some(state.borrow().restarts.last()?.pid));
+        let restarted =
+            self.state.as_ref().and_then(|state| Some(state.borrow().restarts.last()?.pid));
         let pid = i32::try_from(restarted.or(self.pid)?).ok()?;
         (pid > 1).then(|| Pid::from_raw(pid))
     }

@@ -22,8 +22,8 @@ use verdict::domain::chaos::evidence::RequestLine;
 use verdict::domain::chaos::profile;
 use verdict::domain::evidence::Conservation;
 use verdict::domain::evidence::Evidence;
-use verdict::domain::ledger::LedgerEntry;
 use verdict::domain::lambda::LambdaOptions;
+use verdict::domain::ledger::LedgerEntry;
 use verdict::domain::rule::Rule;
 use verdict::domain::stage::Runtime;
 use verdict::judge::chaos::invariants::monotone_state::WORK_LEFT;
@@ -272,9 +272,11 @@ async fn counted(
             CommandError::environment("the request ledger does not parse", source)
         })?;
     let requests = entries.len() as u64;
-    lines.extend(entries.into_iter().map(|entry| {
-        ChaosEvidence::Request(RequestLine { scenario: name.clone(), entry })
-    }));
+    lines.extend(
+        entries
+            .into_iter()
+            .map(|entry| ChaosEvidence::Request(RequestLine { scenario: name.clone(), entry })),
+    );
     let hits = played.lines.iter().filter(|line| matches!(line, ChaosEvidence::Hit(_))).count();
     lines.extend(played.lines);
     lines.extend(breakers(name, ready, played.began_unix_us.unwrap_or(0)));
@@ -304,12 +306,8 @@ async fn counted(
     if !lost && !interrupted {
         lines.extend(at_rest(name, ready).await);
         lines.push(of_load(name, Evidence::Conservation(secrets::found(ready))));
-        let ended = Ended {
-            scenario: name.clone(),
-            requests,
-            hits: hits as u64,
-            left_on: played.left_on,
-        };
+        let ended =
+            Ended { scenario: name.clone(), requests, hits: hits as u64, left_on: played.left_on };
         lines.push(ChaosEvidence::Ended(ended));
     }
     Ok(lines)

@@ -186,6 +186,9 @@ impl One<'_> {
         if let Some(profile) = &suite.profile {
             option("profile", profile);
         }
+        if let Some(tier) = suite.tier {
+            option("tier", tier.name());
+        }
         if let Some(tags) = &suite.tags {
             option("tags", tags);
         }

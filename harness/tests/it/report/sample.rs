@@ -78,6 +78,7 @@ pub(crate) fn evidence(slowest_us: u64, per_second: u64) -> Vec<Evidence> {
         pid: 1,
         schedule_sha256: "ab".repeat(32),
         arrivals: 500,
+        begins_unix_us: 0,
     })];
     for second in 1..=10 {
         evidence.push(tick(second * 1_000, slowest_us, per_second));

@@ -26,8 +26,17 @@ const USERS_MAX: u32 = 1_000;
 const TIMEOUT_MS: u64 = 30_000;
 /// The dependencies that have a breaker, by the names of `/health/deep`.
 const BREAKERS: [&str; 11] = [
-    "store", "files", "search", "model", "index", "secrets", "identity", "reader", "transcriber",
-    "queue", "alerts",
+    "store",
+    "files",
+    "search",
+    "model",
+    "index",
+    "secrets",
+    "identity",
+    "reader",
+    "transcriber",
+    "queue",
+    "alerts",
 ];
 
 /// What is wrong with a scenario.
@@ -105,9 +114,11 @@ fn load(raw: &RawScenario, errors: &mut Errors) {
     if !(load.rate_per_s > 0.0 && load.rate_per_s <= RATE_MAX) {
         errors.add("load/rate_per_s", format!("expected more than 0 and at most {RATE_MAX}"));
     }
-    for (name, ms) in
-        [("steady_ms", load.steady_ms), ("fault_ms", load.fault_ms), ("recovery_ms", load.recovery_ms)]
-    {
+    for (name, ms) in [
+        ("steady_ms", load.steady_ms),
+        ("fault_ms", load.fault_ms),
+        ("recovery_ms", load.recovery_ms),
+    ] {
         if !PHASE_MS.contains(&ms) {
             let problem = format!("expected {} to {}", PHASE_MS.start(), PHASE_MS.end());
             errors.add(&format!("load/{name}"), problem);
@@ -131,7 +142,10 @@ fn unknown_kind(name: &str) -> Option<String> {
         return None;
     }
     let near = nearest(name, kinds()).map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
-    Some(format!("no kind of request{near} expected one of: {}", kinds().collect::<Vec<_>>().join(", ")))
+    Some(format!(
+        "no kind of request{near} expected one of: {}",
+        kinds().collect::<Vec<_>>().join(", ")
+    ))
 }
 
 fn faulty(raw: &RawScenario, i: usize, fault: &RawFault, errors: &mut Errors) {
@@ -147,7 +161,8 @@ fn faulty(raw: &RawScenario, i: usize, fault: &RawFault, errors: &mut Errors) {
         fault.clock_ms.is_some(),
     ];
     if instruments.iter().filter(|given| **given).count() != 1 {
-        let problem = "expected exactly one of `on` (AWS's words), `proxy` (the wire), `process`, `clock_ms`";
+        let problem =
+            "expected exactly one of `on` (AWS's words), `proxy` (the wire), `process`, `clock_ms`";
         errors.add(&format!("faults/{i}"), problem);
         return;
     }
@@ -172,9 +187,13 @@ fn faulty(raw: &RawScenario, i: usize, fault: &RawFault, errors: &mut Errors) {
         errors.add(&key("on"), "needs `do`, such as `error ThrottlingException`");
     }
     if proxy && fault.toxic.is_none() {
-        errors.add(&key("proxy"), "needs `toxic`: latency, timeout, reset_peer, bandwidth …, or down");
+        errors.add(
+            &key("proxy"),
+            "needs `toxic`: latency, timeout, reset_peer, bandwidth …, or down",
+        );
     }
-    if fault.stream.as_deref().is_some_and(|stream| stream != "downstream" && stream != "upstream") {
+    if fault.stream.as_deref().is_some_and(|stream| stream != "downstream" && stream != "upstream")
+    {
         errors.add(&key("stream"), "expected `downstream` (answers) or `upstream` (requests)");
     }
     processes(raw, i, fault, errors);
@@ -196,7 +215,10 @@ fn processes(raw: &RawScenario, i: usize, fault: &RawFault, errors: &mut Errors)
         }
         (None, after) => {
             if after.unwrap_or(0) >= raw.load.fault_ms {
-                errors.add(&key("after_ms"), format!("the phase ends after {} ms", raw.load.fault_ms));
+                errors.add(
+                    &key("after_ms"),
+                    format!("the phase ends after {} ms", raw.load.fault_ms),
+                );
             }
         }
     }
@@ -218,14 +240,20 @@ fn processes(raw: &RawScenario, i: usize, fault: &RawFault, errors: &mut Errors)
 fn outcomes(raw: &RawScenario, i: usize, fault: &RawFault, errors: &mut Errors) {
     let key = |name: &str| format!("faults/{i}/{name}");
     if fault.at_least == 0 {
-        errors.add(&key("at_least"), "expected at least 1: a fault that need not happen shows nothing");
+        errors.add(
+            &key("at_least"),
+            "expected at least 1: a fault that need not happen shows nothing",
+        );
     }
     for (n, kind) in fault.affects.iter().enumerate() {
-        if !raw.load.mix.contains_key(kind) && !(kind == "quota_burst" && raw.load.burst_over.is_some())
-        {
+        let burst = kind == "quota_burst" && raw.load.burst_over.is_some();
+        if !(burst || raw.load.mix.contains_key(kind)) {
             let near = nearest(kind, raw.load.mix.keys().map(String::as_str));
             let near = near.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
-            errors.add(&key(&format!("affects/{n}")), format!("the load never makes a `{kind}`{near}"));
+            errors.add(
+                &key(&format!("affects/{n}")),
+                format!("the load never makes a `{kind}`{near}"),
+            );
         }
     }
     for (n, answer) in fault.answers.iter().enumerate() {
@@ -243,7 +271,8 @@ fn outcomes(raw: &RawScenario, i: usize, fault: &RawFault, errors: &mut Errors) 
         errors.add(&key("answers"), "and `outcome = \"absorbed\"` exclude each other");
     }
     if fault.outcome == Outcome::Exact && fault.on.is_none() {
-        let problem = "needs a fault of calls (`on`): expected refused, absorbed, may_refuse or cut";
+        let problem =
+            "needs a fault of calls (`on`): expected refused, absorbed, may_refuse or cut";
         errors.add(&format!("faults/{i}"), format!("`outcome = \"exact\"` {problem}"));
     }
     if fault.outcome != Outcome::MayRefuse && fault.affects.is_empty() && fault.clock_ms.is_none() {
@@ -310,9 +339,8 @@ fn resolved(raw: &RawScenario) -> Result<Profile, Vec<crate::domain::profile::Pr
         think_ms: None,
         gated: true,
     };
-    let quota_burst = load
-        .burst_over
-        .map(|over| QuotaBurst { at_ms: load.steady_ms + load.fault_ms / 2, over });
+    let quota_burst =
+        load.burst_over.map(|over| QuotaBurst { at_ms: load.steady_ms + load.fault_ms / 2, over });
     Profile::resolve(RawProfile {
         schema: PROFILE_SCHEMA.to_owned(),
         title: raw.title.clone(),

@@ -76,10 +76,13 @@ fn suite_of(i: usize, suite: &RawSuite, budget_s: u32, errors: &mut Errors) {
     match suite.kind {
         SuiteKind::Load => load(i, suite, errors),
         SuiteKind::Features => features(i, suite, errors),
+        SuiteKind::Chaos => chaos(i, suite, errors),
     }
-    let of_zero = [&suite.require.promises, &suite.require.requests]
-        .into_iter()
-        .chain([&suite.require.features, &suite.require.tags]);
+    let of_zero = [&suite.require.promises, &suite.require.requests].into_iter().chain([
+        &suite.require.features,
+        &suite.require.tags,
+        &suite.require.faults,
+    ]);
     for name in of_zero.flat_map(zero) {
         let problem = format!("`{name}` is required at least 0 times, which requires nothing");
         errors.add(&key("require"), problem);
@@ -106,9 +109,11 @@ fn load(i: usize, suite: &RawSuite, errors: &mut Errors) {
         (!require.features.is_empty(), "require/features"),
         (!require.tags.is_empty(), "require/tags"),
         (require.scenarios.is_some(), "require/scenarios"),
+        (suite.tier.is_some(), "tier"),
+        (!require.faults.is_empty(), "require/faults"),
     ];
     for (_, name) in of_features.into_iter().filter(|(given, _)| *given) {
-        errors.add(&key(name), "says something about features, and this suite is a load");
+        errors.add(&key(name), "says something about features or chaos, and this suite is a load");
     }
     let rules = || Rule::ALL.iter().map(|rule| rule.code());
     for name in require.promises.keys().filter(|name| !rules().any(|rule| rule == *name)) {
@@ -129,15 +134,41 @@ fn features(i: usize, suite: &RawSuite, errors: &mut Errors) {
         (!require.promises.is_empty(), "require/promises"),
         (!require.requests.is_empty(), "require/requests"),
         (!require.objectives.is_empty(), "require/objectives"),
+        (suite.tier.is_some(), "tier"),
+        (!require.faults.is_empty(), "require/faults"),
     ];
     for (_, name) in of_load.into_iter().filter(|(given, _)| *given) {
-        errors.add(&key(name), "says something about a load, and this suite is of features");
+        errors
+            .add(&key(name), "says something about a load or chaos, and this suite is of features");
     }
     if suite.edge && suite.runtime == Runtime::Lambda {
         errors.add(&key("edge"), "expected one of `edge` and `runtime = \"lambda\"`");
     }
     for name in require.tags.keys().filter(|name| !name.starts_with('@') || name.len() < 2) {
         errors.add(&key(&format!("require/tags/{name}")), "expected a tag with its `@`");
+    }
+}
+
+fn chaos(i: usize, suite: &RawSuite, errors: &mut Errors) {
+    let key = |name: &str| format!("suites/{i}/{name}");
+    let require = &suite.require;
+    if suite.tier.is_none() {
+        errors.add(&key("kind"), "chaos needs `tier`: smoke, canary or nightly");
+    }
+    let of_others = [
+        (suite.profile.is_some(), "profile"),
+        (suite.tags.is_some(), "tags"),
+        (!suite.places.is_empty(), "places"),
+        (suite.edge, "edge"),
+        (suite.runtime == Runtime::Lambda, "runtime"),
+        (!require.promises.is_empty(), "require/promises"),
+        (!require.requests.is_empty(), "require/requests"),
+        (!require.objectives.is_empty(), "require/objectives"),
+        (!require.features.is_empty(), "require/features"),
+        (!require.tags.is_empty(), "require/tags"),
+    ];
+    for (_, name) in of_others.into_iter().filter(|(given, _)| *given) {
+        errors.add(&key(name), "says something about another suite, and this one is chaos");
     }
 }
 

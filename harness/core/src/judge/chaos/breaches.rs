@@ -1,12 +1,8 @@
 //! The promises that a scenario broke, each told so that a person knows what, by how much, when, and how to see it again.
 
 use crate::domain::{
-    chaos::ChaosPlan,
-    evidence::Evidence,
-    ledger::LedgerEntry,
-    objective::ObjectiveKind,
-    rule::Rule,
-    verdict::Breach,
+    chaos::ChaosPlan, evidence::Evidence, ledger::LedgerEntry, objective::ObjectiveKind,
+    rule::Rule, verdict::Breach,
 };
 
 use super::{
@@ -37,12 +33,18 @@ pub const CODES: [(&str, &str); 7] = [
     ),
     ("unaffected", "What does not need the part that fails notices nothing."),
     ("deadline", "Every request is answered in time, whatever fails."),
-    ("recovery", "Once the fault is gone, the service is as before within the time that the scenario gives it."),
+    (
+        "recovery",
+        "Once the fault is gone, the service is as before within the time that the scenario gives it.",
+    ),
     (
         "metastable",
         "Once the fault is gone and the load is the same, the service comes back by itself and does not stay down.",
     ),
-    ("backend_died", "The backend neither ends by itself nor panics, and comes back when it was killed."),
+    (
+        "backend_died",
+        "The backend neither ends by itself nor panics, and comes back when it was killed.",
+    ),
 ];
 
 /// The sentence of a code: one of [`CODES`], or an invariant.
@@ -58,36 +60,41 @@ pub(super) fn told(plan: &ChaosPlan, view: &View<'_>) -> Told {
         return told;
     }
     for invariant in &ALL {
-        told.take(plan, view, invariant.code, (invariant.check)(view));
+        told.take(plan, view, invariant.code, &(invariant.check)(view));
     }
     let requests = view.requests.len() as u64;
     let ignored = Explained::of(view).ignored;
-    told.take(plan, view, "fault_ignored", Checked { tested: requests, broken: ignored });
-    told.take(plan, view, "retries_short", retries_short(view));
-    told.take(plan, view, "unaffected", unaffected(view));
-    told.take(plan, view, "deadline", deadline(view));
+    told.take(plan, view, "fault_ignored", &Checked { tested: requests, broken: ignored });
+    told.take(plan, view, "retries_short", &retries_short(view));
+    told.take(plan, view, "unaffected", &unaffected(view));
+    told.take(plan, view, "deadline", &deadline(view));
     let (code, checked) = came_back(view);
-    told.take(plan, view, code, checked);
-    told.take(plan, view, Rule::BackendDied.code(), died(view));
+    told.take(plan, view, code, &checked);
+    told.take(plan, view, Rule::BackendDied.code(), &died(view));
     told
 }
 
 impl Told {
-    fn take(&mut self, plan: &ChaosPlan, view: &View<'_>, code: &str, checked: Checked) {
-        let known = |known: &&str| *known == code;
+    fn take(&mut self, plan: &ChaosPlan, view: &View<'_>, code: &str, checked: &Checked) {
+        let known = |known: &str| known == code;
         let codes = CODES.iter().map(|(code, _)| *code).chain(ALL.iter().map(|known| known.code));
-        let Some(code) = codes.into_iter().find(|code| known(&code)) else { return };
+        let Some(code) = codes.into_iter().find(|code| known(code)) else { return };
         self.promises.push((code, checked.tested, checked.broken.len() as u64));
         let Some(first) = checked.broken.first() else { return };
         let more = checked.broken.len() - 1;
         let more = if more > 0 { format!(" And {more} more like it.") } else { String::new() };
-        let mut ordinals: Vec<u32> = checked.broken.iter().flat_map(|b| b.ordinals.clone()).collect();
+        let mut ordinals: Vec<u32> =
+            checked.broken.iter().flat_map(|b| b.ordinals.clone()).collect();
         ordinals.truncate(20);
         self.breaches.push(Breach {
             objective: code.to_owned(),
             kind: ObjectiveKind::Correctness,
             promise: promise_of(code).unwrap_or_default().to_owned(),
-            message: format!("In `{}`: {}.{more}", view.run.name, first.message.trim_end_matches('.')),
+            message: format!(
+                "In `{}`: {}.{more}",
+                view.run.name,
+                first.message.trim_end_matches('.')
+            ),
             times: checked.broken.len() as u64,
             first_at_ms: first.at_us.map(|us| us / 1_000),
             request_id: first.request_id.clone(),
@@ -197,7 +204,10 @@ fn came_back(view: &View<'_>) -> (&'static str, Checked) {
         ),
         Recovery::NotWithin(watched) => (
             "recovery",
-            broken(format!("not as before in the {:.3} s that were watched after the last fault", seconds(watched))),
+            broken(format!(
+                "not as before in the {:.3} s that were watched after the last fault",
+                seconds(watched)
+            )),
         ),
         Recovery::Metastable(permille) => (
             "metastable",
@@ -210,13 +220,13 @@ fn came_back(view: &View<'_>) -> (&'static str, Checked) {
 }
 
 fn died(view: &View<'_>) -> Checked {
-    let deaths = view.load.iter().filter_map(|line| match line {
-        Evidence::BackendDied(died) => Some(Broken {
+    let deaths = view.load.iter().filter_map(|line| {
+        let Evidence::BackendDied(died) = line else { return None };
+        Some(Broken {
             message: format!("it ended: {}. {}", died.how, died.last_lines.join(" | ")),
             at_us: Some(died.at_ms * 1_000),
             ..Broken::default()
-        }),
-        _ => None,
+        })
     });
     Checked { tested: 1, broken: deaths.collect() }
 }

@@ -5,7 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{
-    chaos::{Outcome, evidence::Hit},
+    chaos::{
+        Outcome,
+        evidence::{Foretold, Hit},
+    },
     kind::AnswerClass,
     ledger::LedgerEntry,
 };
@@ -63,16 +66,26 @@ impl CallEnd {
     }
 }
 
+/// How a request must end.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Demand {
+    /// As always.
+    #[default]
+    Usual,
+    /// As always, or refused.
+    Either,
+    /// As always, refused, or without any answer.
+    Anything,
+    /// Refused.
+    Refused,
+}
+
 /// What must become of a request.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Must {
-    /// It must be refused.
-    pub refused: bool,
-    /// It may be refused.
-    pub may_be_refused: bool,
-    /// It may get no answer at all.
-    pub may_be_cut: bool,
-    /// With one of these.
+    /// How it must end.
+    pub demand: Demand,
+    /// Refused with one of these.
     pub answers: BTreeSet<String>,
 }
 
@@ -126,7 +139,12 @@ pub fn calls<'a>(view: &View<'a>, request: &LedgerEntry) -> Vec<Call<'a>> {
         let foretold = view.foretold.get(&(request.ordinal, name, operation, call)).copied();
         let last_us = hits.iter().map(|hit| hit.at_us).max().unwrap_or(0);
         let end = end(view, fault, (operation, &attempts, foretold), last_us);
-        calls.push(Call { fault: &fault.raw.name, operation: known(&fault, operation), attempts, end });
+        calls.push(Call {
+            fault: &fault.raw.name,
+            operation: known(&fault, operation),
+            attempts,
+            end,
+        });
     }
     // With one call the request is decided, and what it did beside it is dropped half-way.
     if calls.iter().any(|call| call.end == CallEnd::Failed) {
@@ -144,7 +162,7 @@ fn known<'a>(fault: &Fault<'a>, operation: &str) -> &'a str {
 fn end(
     view: &View<'_>,
     fault: Fault<'_>,
-    (operation, attempts, foretold): (&str, &BTreeSet<u32>, Option<Option<u32>>),
+    (operation, attempts, foretold): (&str, &BTreeSet<u32>, Option<&Foretold>),
     at_us: u64,
 ) -> CallEnd {
     if !fault.facts.fails {
@@ -157,12 +175,16 @@ fn end(
     }
     match foretold {
         // The next attempt would have been hit, too, and was never made.
-        Some(clean) if clean.is_none_or(|clean| clean > last + 1) => {
+        Some(told) if told.clean_attempt.is_none_or(|clean| clean > last + 1) => {
             let off_us = view.reverted.get(fault.raw.name.as_str()).map_or(0, |mark| mark.asked_us);
-            if at_us + NEXT_ATTEMPT_US >= off_us {
-                // It may have been made when the fault was off.
-                CallEnd::Clean
-            } else if spared(view, operation, at_us) { CallEnd::Spared } else { CallEnd::GivenUp }
+            // It may have been made when the fault was off.
+            let perhaps = at_us + NEXT_ATTEMPT_US >= off_us;
+            match (perhaps, spared(view, operation, at_us)) {
+                (true, true) => CallEnd::Unsure,
+                (true, false) => CallEnd::Clean,
+                (false, true) => CallEnd::Spared,
+                (false, false) => CallEnd::GivenUp,
+            }
         }
         Some(_) | None if spared(view, operation, at_us) => CallEnd::Unsure,
         Some(_) | None => CallEnd::Clean,
@@ -172,7 +194,8 @@ fn end(
 /// Whether so many retries had been made that the SDK's tokens can have been spent (`aws-smithy-runtime`, token bucket).
 fn spared(view: &View<'_>, operation: &str, at_us: u64) -> bool {
     let own = operation.split(':').next().unwrap_or_default();
-    let before = |(at, service, _): &&(u64, &str, usize)| *at <= at_us + SLACK_US && *service == own;
+    let before =
+        |(at, service, _): &&(u64, &str, usize)| *at <= at_us + SLACK_US && *service == own;
     let retries: usize = view.retries.iter().filter(before).map(|(_, _, many)| many).sum();
     retries >= RETRIES_BEFORE_SPARING
 }
@@ -186,13 +209,14 @@ pub fn must(view: &View<'_>, request: &LedgerEntry, calls: &[Call<'_>]) -> Must 
         let of_fault = || calls.iter().filter(|call| call.fault == name);
         let failed = of_fault().any(|call| call.end.is_failure());
         let unsure = of_fault().any(|call| call.end == CallEnd::Unsure);
-        let (mut refused, mut may) = (false, false);
+        let (mut refused, mut may, mut cut) = (false, false, false);
         match fault.raw.outcome {
             Outcome::Absorbed => {}
             Outcome::Exact => (refused, may) = (failed, unsure),
             Outcome::During => {
                 let touches = |span: Span| {
-                    Span { to_us: span.to_us.saturating_add(REMEMBERED_US), ..span }.touches(request)
+                    Span { to_us: span.to_us.saturating_add(REMEMBERED_US), ..span }
+                        .touches(request)
                 };
                 may = affected && view.perhaps_on(name).is_some_and(touches);
             }
@@ -206,13 +230,18 @@ pub fn must(view: &View<'_>, request: &LedgerEntry, calls: &[Call<'_>]) -> Must 
             Outcome::Cut => {
                 let down = view.down(name, CUT_SLACK_US);
                 if affected && down.iter().any(|span| span.touches(request)) {
-                    (may, must.may_be_cut) = (true, true);
+                    (may, cut) = (true, true);
                 }
             }
         }
-        must.refused |= refused;
-        must.may_be_refused |= may || refused;
-        if refused || may {
+        let demand = match (refused, cut, may) {
+            (true, ..) => Demand::Refused,
+            (false, true, _) => Demand::Anything,
+            (false, false, true) => Demand::Either,
+            (false, false, false) => Demand::Usual,
+        };
+        must.demand = must.demand.max(demand);
+        if demand > Demand::Usual {
             must.answers.extend(fault.raw.answers.iter().cloned());
         }
     }
@@ -229,20 +258,16 @@ pub fn fate(view: &View<'_>, request: &LedgerEntry) -> Fate {
     let must = must(view, request, &calls);
     let answer = answer(request);
     if as_usual(request) {
-        if must.refused {
+        if must.demand == Demand::Refused {
             return Fate::Wrong(Wrong::Ignored { expected: expected(&must) });
         }
         return if view.hits_of(request).is_empty() { Fate::Untouched } else { Fate::Absorbed };
     }
     let unanswered = matches!(request.class, AnswerClass::Transport | AnswerClass::Timeout);
     if unanswered {
-        return if must.may_be_cut {
-            Fate::Cut
-        } else {
-            wrong(&must, &calls)
-        };
+        return if must.demand == Demand::Anything { Fate::Cut } else { wrong(&must, &calls) };
     }
-    if (must.refused || must.may_be_refused) && must.answers.contains(&answer) {
+    if must.demand > Demand::Usual && must.answers.contains(&answer) {
         return Fate::Surfaced;
     }
     if let Some(breaker) = breaker(view, request, &answer) {
@@ -253,18 +278,24 @@ pub fn fate(view: &View<'_>, request: &LedgerEntry) -> Fate {
 
 fn wrong(must: &Must, calls: &[Call<'_>]) -> Fate {
     let expected = expected(must);
-    let explained = must.refused || must.may_be_refused || calls.iter().any(|call| call.end.is_failure());
-    Fate::Wrong(if explained { Wrong::Leaked { expected } } else { Wrong::Unexplained { expected } })
+    let explained = must.demand > Demand::Usual || calls.iter().any(|call| call.end.is_failure());
+    Fate::Wrong(if explained {
+        Wrong::Leaked { expected }
+    } else {
+        Wrong::Unexplained { expected }
+    })
 }
 
 fn expected(must: &Must) -> String {
     let answers: Vec<&str> = must.answers.iter().map(String::as_str).collect();
     let answers = answers.join(" or ");
-    match (must.refused, must.may_be_refused || must.may_be_cut) {
-        (true, _) => answers,
-        (false, true) if answers.is_empty() => "a success, or no answer".to_owned(),
-        (false, true) => format!("a success, or {answers}"),
-        (false, false) => "a success".to_owned(),
+    match must.demand {
+        Demand::Refused => answers,
+        Demand::Either | Demand::Anything if answers.is_empty() => {
+            "a success, or no answer".to_owned()
+        }
+        Demand::Either | Demand::Anything => format!("a success, or {answers}"),
+        Demand::Usual => "a success".to_owned(),
     }
 }
 
@@ -289,7 +320,9 @@ fn breaker(view: &View<'_>, request: &LedgerEntry, answer: &str) -> Option<Strin
     view.breakers_open(request)
         .into_iter()
         .filter(|name| named.iter().any(|known| known == name))
-        .find(|name| answer == format!("503 {}_unavailable", prefix(name)) && had_reason(view, name))
+        .find(|name| {
+            answer == format!("503 {}_unavailable", prefix(name)) && had_reason(view, name)
+        })
         .map(str::to_owned)
 }
 

@@ -1,7 +1,10 @@
 //! What holds in every phase of every scenario, whatever fails (chaos.md §4.2): one checker each, over the generator's
 //! ledger and the stores as they were read over the wire afterwards.
 
-use crate::domain::{evidence::{Conservation, Evidence, Finding}, rule::Rule};
+use crate::domain::{
+    evidence::{Conservation, Evidence, Finding},
+    rule::Rule,
+};
 
 use super::view::View;
 
@@ -74,23 +77,20 @@ pub const ALL: [Invariant; 13] = [
 ];
 
 /// Comparisons of this scenario that `of` is about.
-fn conservations<'a>(
-    view: &View<'a>,
-    of: impl Fn(&Conservation) -> bool,
-) -> Vec<&'a Conservation> {
-    let all = view.load.iter().filter_map(|line| match line {
-        Evidence::Conservation(line) => Some(line),
-        _ => None,
-    });
+fn conservations<'a>(view: &View<'a>, of: impl Fn(&Conservation) -> bool) -> Vec<&'a Conservation> {
+    let all = view
+        .load
+        .iter()
+        .filter_map(|line| if let Evidence::Conservation(line) = line { Some(line) } else { None });
     all.filter(|line| of(line)).collect()
 }
 
 /// Broken promises of this kind that the generator saw in answers.
 fn findings<'a>(view: &View<'a>, of: impl Fn(&Finding) -> bool) -> Vec<&'a Finding> {
-    let all = view.load.iter().filter_map(|line| match line {
-        Evidence::Finding(line) => Some(line),
-        _ => None,
-    });
+    let all = view
+        .load
+        .iter()
+        .filter_map(|line| if let Evidence::Finding(line) = line { Some(line) } else { None });
     all.filter(|line| of(line)).collect()
 }
 

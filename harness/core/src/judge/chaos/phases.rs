@@ -40,7 +40,10 @@ pub fn unsteady(view: &View<'_>) -> Option<String> {
         .filter(|request| request.done_us <= first_fault_us(view).unwrap_or(u64::MAX))
         .collect();
     if steady.len() < STEADY_MIN {
-        return Some(format!("{} requests before the faults, and {STEADY_MIN} are wanted", steady.len()));
+        return Some(format!(
+            "{} requests before the faults, and {STEADY_MIN} are wanted",
+            steady.len()
+        ));
     }
     let bad: Vec<&&&LedgerEntry> = steady.iter().filter(|request| !as_usual(request)).collect();
     let first = bad.first()?;
@@ -116,11 +119,8 @@ pub fn recovery(view: &View<'_>) -> Recovery {
 
 /// Of what was due in a stretch, how much ended as usual, in per mille.
 fn goodput(view: &View<'_>, (from_us, to_us): (u64, u64)) -> Option<u64> {
-    let due: Vec<&&LedgerEntry> = view
-        .requests
-        .iter()
-        .filter(|request| (from_us..to_us).contains(&request.due_us))
-        .collect();
+    let due: Vec<&&LedgerEntry> =
+        view.requests.iter().filter(|request| (from_us..to_us).contains(&request.due_us)).collect();
     let good = due.iter().filter(|request| as_usual(request)).count() as u64;
     (!due.is_empty()).then(|| good * 1_000 / due.len() as u64)
 }

@@ -28,9 +28,8 @@ pub(super) fn is_firm(view: &View<'_>) -> bool {
 /// Builds that answered in it.
 pub(super) fn builds<'a>(view: &View<'a>) -> impl Iterator<Item = &'a str> {
     let lines: Vec<&'a Evidence> = view.load.clone();
-    lines.into_iter().filter_map(|line| match line {
-        Evidence::Version(version) => Some(version.commit.as_str()),
-        _ => None,
+    lines.into_iter().filter_map(|line| {
+        if let Evidence::Version(version) = line { Some(version.commit.as_str()) } else { None }
     })
 }
 
@@ -132,9 +131,7 @@ fn astray(view: &View<'_>) -> Option<String> {
         let trace = hit.trace_id.as_deref().unwrap_or_default();
         let Some(ordinal) = ordinals.get(trace) else { continue };
         let key = (*ordinal, hit.fault.as_str(), hit.operation.as_str(), hit.call);
-        if let Some(Some(clean)) = view.foretold.get(&key)
-            && hit.attempt == *clean
-        {
+        if view.foretold.get(&key).is_some_and(|told| told.clean_attempt == Some(hit.attempt)) {
             return Some(format!(
                 "`{}` hit attempt {} at call {} of {} in trace {trace}, which its seed leaves alone",
                 hit.fault, hit.attempt, hit.call, hit.operation

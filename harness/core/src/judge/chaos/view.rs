@@ -6,7 +6,8 @@ use crate::domain::{
     chaos::{
         FaultFacts, RawFault, ScenarioRun,
         evidence::{
-            Began, BreakerChange, ChaosEvidence, Ended, Hit, Mark, ProcessEvent, ProcessStep,
+            Began, BreakerChange, ChaosEvidence, Ended, Foretold, Hit, Mark, ProcessEvent,
+            ProcessStep,
         },
     },
     evidence::Evidence,
@@ -61,8 +62,8 @@ pub struct View<'a> {
     pub applied: BTreeMap<&'a str, &'a Mark>,
     /// When each fault was taken off.
     pub reverted: BTreeMap<&'a str, &'a Mark>,
-    /// Request, fault, operation and call → the first clean attempt.
-    pub foretold: BTreeMap<(u32, &'a str, &'a str, u32), Option<u32>>,
+    /// Request, fault, operation and call → what the fault was to do to it.
+    pub foretold: BTreeMap<(u32, &'a str, &'a str, u32), &'a Foretold>,
     /// What was done to the backend.
     pub processes: Vec<&'a ProcessEvent>,
     /// Dependency → when its breaker let nothing, or one call at a time, through.
@@ -115,7 +116,7 @@ impl<'a> View<'a> {
             ChaosEvidence::Began(line) if own(&line.scenario) => self.began = Some(line),
             ChaosEvidence::Foretold(line) if own(&line.scenario) => {
                 let key = (line.ordinal, line.fault.as_str(), line.operation.as_str(), line.call);
-                self.foretold.insert(key, line.clean_attempt);
+                self.foretold.insert(key, line);
             }
             ChaosEvidence::Applied(line) if own(&line.scenario) => {
                 self.applied.insert(&line.fault, line);
@@ -138,7 +139,22 @@ impl<'a> View<'a> {
                 self.missing.push(&line.detail);
             }
             ChaosEvidence::Lost(line) if own(&line.scenario) => self.lost.push(&line.detail),
-            _ => {}
+            // Another scenario's, or the run's own.
+            ChaosEvidence::Hello(_)
+            | ChaosEvidence::Began(_)
+            | ChaosEvidence::Foretold(_)
+            | ChaosEvidence::Applied(_)
+            | ChaosEvidence::Reverted(_)
+            | ChaosEvidence::Process(_)
+            | ChaosEvidence::Request(_)
+            | ChaosEvidence::Hit(_)
+            | ChaosEvidence::Breaker(_)
+            | ChaosEvidence::Load(_)
+            | ChaosEvidence::Ended(_)
+            | ChaosEvidence::CapabilityMissing(_)
+            | ChaosEvidence::Lost(_)
+            | ChaosEvidence::Interrupted(_)
+            | ChaosEvidence::Closed(_) => {}
         }
     }
 

@@ -47,12 +47,32 @@ pub(super) fn requirements(
     for (tag, at_least) in &require.tags {
         add(format!("tag {tag}"), executed(tag), *at_least);
     }
+    for (family, at_least) in &require.faults {
+        add(format!("fault {family}"), executed(&format!("fault:{family}")), *at_least);
+    }
     if let Some(at_least) = require.scenarios {
-        let of_features = verdict.filter(|v| v.suite == SuiteKind::Features.name());
-        let tested = of_features.map_or(0, |v| v.promises.iter().map(|p| p.tested).sum());
+        let tested = verdict.map_or(0, |v| scenarios(v, suite.kind));
         add("scenarios".to_owned(), tested, at_least);
     }
     all
+}
+
+/// Where chaos scenarios are: those are counted, and not what fails in them.
+const FOLDER: &str = "scenarios/chaos/";
+
+/// Scenarios that were put to the test.
+fn scenarios(verdict: &VerdictFile, kind: SuiteKind) -> u64 {
+    if verdict.suite != kind.name() {
+        return 0;
+    }
+    match kind {
+        SuiteKind::Features => verdict.promises.iter().map(|p| p.tested).sum(),
+        SuiteKind::Chaos => {
+            let of_files = verdict.coverage.iter().filter(|(key, _)| key.starts_with(FOLDER));
+            of_files.map(|(_, coverage)| coverage.executed).sum()
+        }
+        SuiteKind::Load => 0,
+    }
 }
 
 fn total(classes: &BTreeMap<String, u64>) -> u64 {

@@ -115,6 +115,7 @@ fn hello() -> Evidence {
         pid: 1,
         schedule_sha256: "5ced".to_owned(),
         arrivals: 1_020,
+        begins_unix_us: 0,
     })
 }
 

@@ -40,9 +40,11 @@ impl Explained {
                 Wrong::Leaked { expected } => {
                     (expected, "a fault hit it, and this is not its answer", &mut explained.broken)
                 }
-                Wrong::Ignored { expected } => {
-                    (expected, "every attempt at a call that it needs failed", &mut explained.ignored)
-                }
+                Wrong::Ignored { expected } => (
+                    expected,
+                    "every attempt at a call that it needs failed",
+                    &mut explained.ignored,
+                ),
             };
             list.push(Broken {
                 message: format!(

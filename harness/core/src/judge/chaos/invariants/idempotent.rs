@@ -11,7 +11,8 @@ pub(super) const INVARIANT: Invariant = Invariant {
     check: |view| {
         let again = |kind: RequestKind| kind == RequestKind::UploadAgain;
         let tested = view.requests.iter().filter(|r| again(r.kind) && r.status > 0).count() as u64;
-        let broken = findings(view, |finding| again(finding.kind) && !finding.rule.is_unexplained());
+        let broken =
+            findings(view, |finding| again(finding.kind) && !finding.rule.is_unexplained());
         Checked { tested, broken: broken.into_iter().map(found).collect() }
     },
 };

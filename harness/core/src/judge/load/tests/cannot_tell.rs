@@ -202,6 +202,7 @@ fn what_cannot_be_judged_is_an_error() {
             pid: 1,
             schedule_sha256: digest.to_owned(),
             arrivals: 1,
+            begins_unix_us: 0,
         })
     };
     let is_end = |line: &Evidence| matches!(line, Evidence::Done(_));

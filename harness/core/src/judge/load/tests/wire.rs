@@ -128,7 +128,7 @@ fn any_evidence() -> impl Strategy<Value = Evidence> {
     prop_oneof![
         9 => any_line(),
         1 => hello.prop_map(|(schema, pid, schedule_sha256, arrivals)| {
-            Evidence::Hello(Hello { schema, pid, schedule_sha256, arrivals })
+            Evidence::Hello(Hello { schema, pid, schedule_sha256, arrivals, begins_unix_us: 0 })
         }),
         1 => word().prop_map(|detail| Evidence::WorkerLost(Lost { detail })),
         1 => word().prop_map(|detail| Evidence::StageLost(Lost { detail })),
