@@ -86,18 +86,7 @@ impl Beat {
     /// Until `us` from the begin.
     fn until(self, us: u64) -> Instant {
         let left = (self.began_unix_us + us).saturating_sub(unix_ms() * 1_000);
-        Instant::now_from(left)
-    }
-}
-
-trait FromNow {
-    fn now_from(us: u64) -> Self;
-}
-
-impl FromNow for Instant {
-    #[expect(clippy::disallowed_methods, reason = "the player's clock")]
-    fn now_from(us: u64) -> Self {
-        Self::now() + Duration::from_micros(us)
+        Instant::now() + Duration::from_micros(left)
     }
 }
 

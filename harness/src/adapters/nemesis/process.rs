@@ -81,13 +81,12 @@ async fn step(
     played: &mut Played,
 ) -> Result<(), String> {
     let due = async {
-        match &fault.when_hit {
-            Some(rule) => hit(&backend, rule, (beat, until_us)).await,
-            None => {
-                let at_us = from_us + fault.after_ms.unwrap_or(0) * 1_000;
-                tokio::time::sleep_until(beat.until(at_us)).await;
-                Ok(true)
-            }
+        if let Some(rule) = &fault.when_hit {
+            hit(&backend, rule, (beat, until_us)).await
+        } else {
+            let at_us = from_us + fault.after_ms.unwrap_or(0) * 1_000;
+            tokio::time::sleep_until(beat.until(at_us)).await;
+            Ok(true)
         }
     };
     let now = tokio::select! {

@@ -90,9 +90,12 @@ pub(super) fn progress(
 ) -> String {
     let requests = lines.iter().filter(|line| matches!(line, ChaosEvidence::Request(_))).count();
     let hits = lines.iter().filter(|line| matches!(line, ChaosEvidence::Hit(_))).count();
-    let lost = lines.iter().find_map(|line| match line {
-        ChaosEvidence::Lost(lost) => Some(format!(", lost: {}", lost.detail)),
-        _ => None,
+    let lost = lines.iter().find_map(|line| {
+        if let ChaosEvidence::Lost(lost) = line {
+            Some(format!(", lost: {}", lost.detail))
+        } else {
+            None
+        }
     });
     let lost = lost.unwrap_or_default();
     format!("  {played} of {all}: {}, {requests} requests, {hits} hits{lost}", scenario.name)
