@@ -46,6 +46,8 @@ enum Command {
     Fault(commands::fault::Args),
     /// Decide whether a build may be promoted: the suites of a policy, and one decision.
     Gate(commands::gate::Args),
+    /// Switch each seeded defect of the backend on: does a run notice it?
+    Selftest(commands::selftest::Args),
     /// Keep what a load run measured, and say whether a later one is slower.
     Baseline(commands::baseline::Args),
     /// Make one archive that every later step of a pipeline runs from.
@@ -137,6 +139,7 @@ async fn run(cli: Cli) -> Result<Exit, CommandError> {
         Command::Stage(args) => commands::stage::run(args, &ctx).await,
         Command::Fault(args) => commands::fault::run(args, &ctx).await,
         Command::Gate(args) => commands::gate::run(args, &ctx).await,
+        Command::Selftest(args) => commands::selftest::run(args, &ctx).await,
         Command::Baseline(args) => commands::baseline::run(args, &ctx),
         Command::Bundle(args) => commands::bundle::run(args, &ctx).await,
         Command::Replay(args) => commands::replay::run(args, &ctx).await,

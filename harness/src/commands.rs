@@ -21,6 +21,7 @@ pub mod judge;
 pub mod load;
 pub mod localstack;
 pub mod replay;
+pub mod selftest;
 pub mod stage;
 pub mod stand;
 

@@ -12,6 +12,7 @@ pub mod policy_file;
 pub mod profile_file;
 pub mod questions;
 pub mod root;
+pub mod selftest_file;
 pub mod stage_file;
 pub mod stage_names;
 pub mod voices;

@@ -82,7 +82,8 @@ fn switch(text: &str) -> Result<Switch, String> {
     }
 }
 
-fn tier(text: &str) -> Result<Tier, String> {
+/// A tier by its name.
+pub(in crate::commands) fn tier(text: &str) -> Result<Tier, String> {
     let all = [Tier::Smoke, Tier::Canary, Tier::Nightly];
     let known = all.into_iter().find(|tier| tier.name() == text);
     known.ok_or_else(|| "expected smoke, canary or nightly".to_owned())

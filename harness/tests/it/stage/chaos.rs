@@ -133,7 +133,7 @@ async fn an_interrupted_run_leaves_no_fault_behind() {
     let stage = up.json().await["stage"].clone();
     let injector = stage["admin"]["injector_url"].as_str().unwrap();
     let file = folder.path().join("stage.json");
-    let project = project("", 60_000);
+    let project = project("", 20_000);
     let args = ["chaos", "--scenario", "mine", "--stage", file.to_str().unwrap()];
     let runner = project.start(&args);
     let on = poll::until(Pace::quick(Duration::from_secs(30)), (), async || {
