@@ -46,12 +46,15 @@ pub fn judge_chaos(
     let views: Vec<View<'_>> = plan.scenarios.iter().map(|run| View::of(run, evidence)).collect();
     let told: Vec<Told> = views.iter().map(|view| breaches::told(plan, view)).collect();
     let causes = causes(plan, evidence, &views);
-    // What a scenario seems to have broken counts only where its ground was firm.
+    // What became of requests counts only where the ground was firm; what holds in every phase counts wherever it was seen.
+    let counts = |view: &View<'_>, breach: &Breach| {
+        stimulus::is_firm(view) || (stimulus::is_whole(view) && breaches::always(&breach.objective))
+    };
     let breaches: Vec<Breach> = views
         .iter()
         .zip(&told)
-        .filter(|(view, _)| stimulus::is_firm(view))
-        .flat_map(|(_, told)| told.breaches.clone())
+        .flat_map(|(view, told)| told.breaches.iter().filter(move |breach| counts(view, breach)))
+        .cloned()
         .collect();
     let verdict =
         never_with_defects(&plan.sut_defects, settle(breaches, causes.clone(), Vec::new()));

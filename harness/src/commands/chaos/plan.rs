@@ -75,7 +75,6 @@ fn seed_of(seed: u64, scenario: &str) -> u64 {
 /// What a stage that stands lacks for a scenario.
 fn lacking(scenario: &Scenario, stage: &StageDescription) -> Option<String> {
     let faults = &scenario.raw.faults;
-    let has = |wanted: Capability| stage.capabilities.has(wanted);
     if !scenario.raw.stage.env.is_empty() {
         return Some("it sets variables of the backend, and this one stands".to_owned());
     }
@@ -92,15 +91,16 @@ fn lacking(scenario: &Scenario, stage: &StageDescription) -> Option<String> {
     if faults.iter().any(|fault| fault.proxy.is_some()) && stage.admin.toxiproxy_url.is_none() {
         return Some("the stage has no fault proxies (`admin.toxiproxy_url`)".to_owned());
     }
-    if faults.iter().any(|fault| fault.clock_ms.is_some()) && !has(Capability::Clock) {
-        return Some("the stage's clock cannot be moved".to_owned());
+    // A clock and a process that stands still have no lease: what this run leaves when it is killed stays on such a stage.
+    if faults.iter().any(|fault| fault.clock_ms.is_some()) {
+        return Some("nobody moves the stage's clock back if this run is killed".to_owned());
     }
     let process = |wanted: ProcessFault| faults.iter().any(|fault| fault.process == Some(wanted));
     if process(ProcessFault::Kill) {
         return Some("the stage does not start its backend again".to_owned());
     }
-    if process(ProcessFault::Stop) && !has(Capability::LocalProcesses) {
-        return Some("the stage's processes are not on this machine".to_owned());
+    if process(ProcessFault::Stop) {
+        return Some("nobody lets the stage's backend go on if this run is killed".to_owned());
     }
     if process(ProcessFault::Evict) && stage.admin.lambda_url.is_none() {
         return Some("the stage has no host of functions (`admin.lambda_url`)".to_owned());

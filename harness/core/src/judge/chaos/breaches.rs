@@ -53,6 +53,14 @@ pub fn promise_of(code: &str) -> Option<&'static str> {
     own.or_else(|| ALL.iter().find(|known| known.code == code).map(|known| known.promise))
 }
 
+/// Whether a promise holds in every phase, whatever the state before the faults was: all that is not about what a fault does
+/// to a request.
+pub(super) fn always(code: &str) -> bool {
+    let of_faults = ["I11 explained", "I12 bounded-work"];
+    code == Rule::BackendDied.code()
+        || ALL.iter().any(|known| known.code == code && !of_faults.contains(&code))
+}
+
 /// What `view` came to.
 pub(super) fn told(plan: &ChaosPlan, view: &View<'_>) -> Told {
     let mut told = Told::default();

@@ -14,15 +14,15 @@ use super::{
 /// Requests are sent this much after they were due at most, at the 95th percentile (µs).
 const LAG_US: u64 = 250_000;
 
+/// Whether everything of the scenario is there.
+pub(super) fn is_whole(view: &View<'_>) -> bool {
+    view.lost.is_empty() && view.missing.is_empty() && view.ended.is_some()
+}
+
 /// Whether what the scenario broke counts: there was a steady state, and nothing of it was lost. A stimulus that was too
 /// rare takes nothing from what broke nevertheless.
 pub(super) fn is_firm(view: &View<'_>) -> bool {
-    view.lost.is_empty()
-        && view.missing.is_empty()
-        && view.ended.is_some()
-        && unsteady(view).is_none()
-        && astray(view).is_none()
-        && lagged(view).is_none()
+    is_whole(view) && unsteady(view).is_none() && astray(view).is_none() && lagged(view).is_none()
 }
 
 /// Builds that answered in it.

@@ -3,7 +3,8 @@
 use super::*;
 use crate::domain::{
     chaos::evidence::{Ended, Foretold},
-    evidence::Interrupted,
+    evidence::{Conservation, Evidence, Interrupted},
+    rule::Rule,
 };
 
 mod breach_kinds;
@@ -51,6 +52,22 @@ fn without_a_steady_state_a_scenario_shows_nothing_and_breaks_nothing() {
     let Verdict::Inconclusive { causes, breaches_seen } = &verdict.judgement else { panic!() };
     assert!(matches!(causes.as_slice(), [Cause::BaselineUnsteady { .. }]), "{causes:?}");
     assert!(breaches_seen.is_empty());
+}
+
+#[test]
+fn what_holds_in_every_phase_needs_no_steady_state_to_be_broken() {
+    let mut script = script();
+    script.all_throttled().refuse(0, 500, "internal");
+    script.load.push(Evidence::Conservation(Conservation {
+        rule: Rule::Isolation,
+        what: "retrievals that are not filtered by user".to_owned(),
+        user: "anybody".to_owned(),
+        expected_min: 0,
+        expected_max: 0,
+        seen: 3,
+        ordinals: Vec::new(),
+    }));
+    assert_eq!(script.broken(), ["I6 tenant-isolation"]);
 }
 
 #[test]

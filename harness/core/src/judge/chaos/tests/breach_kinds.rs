@@ -6,9 +6,8 @@ use crate::domain::{
         FaultFacts, Outcome, RawFault,
         evidence::{ProcessEvent, ProcessStep},
     },
-    evidence::{BackendDied, Conservation, Evidence, Finding},
+    evidence::{BackendDied, Finding},
     kind::{AnswerClass, RequestKind},
-    rule::Rule,
 };
 
 /// The breach of this code, which must be there and tell all of `says`.
