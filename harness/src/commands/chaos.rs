@@ -20,6 +20,7 @@ use crate::commands::stand::Asked;
 use crate::commands::stand::StageChoice;
 use crate::config::chaos_file;
 use crate::config::chaos_file::ChaosFileError;
+use crate::report::chaos::ChaosRepro;
 use job::ChaosRun;
 
 pub use write::judge_again;
@@ -120,6 +121,26 @@ pub async fn run(args: Args, ctx: &Context) -> Result<Exit, CommandError> {
         at_once: args.at_once.max(1),
         expect_commit: args.expect_commit,
         run_dir: args.run_dir,
+    };
+    job::execute(run, ctx).await
+}
+
+/// Plays scenarios of an earlier run again: the same seed hits the same calls.
+pub async fn again(
+    repro: ChaosRepro,
+    stage: StageChoice,
+    ctx: &Context,
+) -> Result<Exit, CommandError> {
+    let selected = chaos_file::select(&ctx.root, &repro.scenarios, None).map_err(bad)?;
+    let run = ChaosRun {
+        selected,
+        tier: None,
+        seed: repro.seed,
+        faults_off: repro.faults_off,
+        stage,
+        at_once: AT_ONCE,
+        expect_commit: None,
+        run_dir: None,
     };
     job::execute(run, ctx).await
 }

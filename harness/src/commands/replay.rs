@@ -9,12 +9,14 @@ use crate::adapters::stage_process::BackendChoice;
 use crate::cli::output::note;
 use crate::commands::Context;
 use crate::commands::Exit;
+use crate::commands::chaos;
 use crate::commands::error::CommandError;
 use crate::commands::features;
 use crate::commands::load::job;
 use crate::commands::load::job::Job;
 use crate::commands::stand::StageChoice;
 use crate::report::ReportError;
+use crate::report::chaos::ChaosRepro;
 use crate::report::features::FeaturesRepro;
 use crate::report::repro::Repro;
 use crate::report::repro::StageRecipe;
@@ -41,10 +43,22 @@ pub struct Args {
 
 /// Runs the subcommand.
 pub async fn run(args: Args, ctx: &Context) -> Result<Exit, CommandError> {
-    if let Some(repro) = features_repro(&args.from)? {
-        return again(repro, args, ctx).await;
+    let (file, text) = text(&args.from)?;
+    match suite(&text).as_deref() {
+        Some("features") => {
+            let repro = FeaturesRepro::parse(&text).map_err(|error| unreadable(&file, &error))?;
+            return again(repro, args, ctx).await;
+        }
+        Some("chaos") => {
+            let repro = ChaosRepro::parse(&text).map_err(|error| unreadable(&file, &error))?;
+            let (many, run) = (repro.scenarios.len(), &repro.run_id);
+            note(&format!("playing {many} scenarios of run {run} again"));
+            let stage = stage(&repro.stage, &args);
+            return chaos::again(repro, stage, ctx).await;
+        }
+        Some(_) | None => {}
     }
-    let repro = read(&args.from)?;
+    let repro = Repro::parse(&text).map_err(|error| unreadable(&file, &error))?;
     if repro.suite != "load" {
         return Err(CommandError::usage(
             format!(
@@ -107,21 +121,10 @@ async fn again(repro: FeaturesRepro, args: Args, ctx: &Context) -> Result<Exit, 
     features::again(places, repro.seed, stage, args.hold, ctx).await
 }
 
-/// The repro of a features run; none of another suite's.
-fn features_repro(from: &Path) -> Result<Option<FeaturesRepro>, CommandError> {
-    let (file, text) = text(from)?;
-    let suite = serde_json::from_str::<serde_json::Value>(&text)
-        .ok()
-        .and_then(|value| value.get("suite")?.as_str().map(str::to_owned));
-    if suite.as_deref() != Some("features") {
-        return Ok(None);
-    }
-    FeaturesRepro::parse(&text).map(Some).map_err(|error| unreadable(&file, &error))
-}
-
-fn read(from: &Path) -> Result<Repro, CommandError> {
-    let (file, text) = text(from)?;
-    Repro::parse(&text).map_err(|error| unreadable(&file, &error))
+/// The suite that a repro is of, where it says one.
+fn suite(text: &str) -> Option<String> {
+    let value = serde_json::from_str::<serde_json::Value>(text).ok()?;
+    value.get("suite")?.as_str().map(str::to_owned)
 }
 
 fn text(from: &Path) -> Result<(PathBuf, String), CommandError> {
@@ -140,7 +143,7 @@ fn unreadable(file: &Path, error: &ReportError) -> CommandError {
         std::error::Error::source(error).map_or(String::new(), |source| format!(": {source}"));
     CommandError::usage(
         format!("{}: {error}{why}", file.display()),
-        "docs/schemas/repro.schema.json and features-repro.schema.json describe every key"
+        "docs/schemas/repro.schema.json, features-repro.schema.json and chaos-repro.schema.json describe every key"
             .to_owned(),
     )
 }

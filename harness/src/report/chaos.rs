@@ -2,6 +2,7 @@
 
 mod junit;
 mod page;
+mod repro;
 mod summary;
 mod terminal;
 mod timeline;
@@ -19,6 +20,8 @@ use verdict::judge::chaos::view::View;
 
 pub use junit::junit;
 pub use page::page;
+pub use repro::CHAOS_REPRO_SCHEMA;
+pub use repro::ChaosRepro;
 pub use summary::summary;
 pub use terminal::terminal;
 

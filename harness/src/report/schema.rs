@@ -17,7 +17,7 @@ use verdict::domain::{
     verdict::VerdictFile,
 };
 
-use crate::report::{features::FeaturesRepro, repro::Repro};
+use crate::report::{chaos::ChaosRepro, features::FeaturesRepro, repro::Repro};
 
 /// File name and text of each schema. Keys are sorted: the same bytes on any machine.
 pub fn schemas() -> Vec<(&'static str, String)> {
@@ -33,6 +33,7 @@ pub fn schemas() -> Vec<(&'static str, String)> {
         ("features-repro.schema.json", text(schema_for!(FeaturesRepro))),
         ("chaos.schema.json", text(schema_for!(RawScenario))),
         ("chaos-plan.schema.json", text(schema_for!(ChaosPlan))),
+        ("chaos-repro.schema.json", text(schema_for!(ChaosRepro))),
         ("chaos-evidence.schema.json", text(schema_for!(ChaosEvidence))),
         ("profile.schema.json", text(schema_for!(RawProfile))),
         ("gate.schema.json", text(schema_for!(RawPolicy))),

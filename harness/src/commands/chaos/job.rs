@@ -141,5 +141,5 @@ async fn in_order(
         log.append(ChaosEvidence::Interrupted(Interrupted { at_ms })).map_err(run_folder)?;
     }
     let evidence = log.close().map_err(run_folder)?;
-    write::conclude(&dir, &plan, &evidence)
+    write::conclude(&dir, &plan, &evidence, &run.stage)
 }

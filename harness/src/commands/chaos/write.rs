@@ -15,12 +15,15 @@ use crate::cli::output::out;
 use crate::commands::Exit;
 use crate::commands::error::CommandError;
 use crate::commands::load::exit;
+use crate::commands::stand::StageChoice;
 use crate::report::chaos;
+use crate::report::chaos::ChaosRepro;
 
 pub(super) fn conclude(
     dir: &RunDir,
     plan: &ChaosPlan,
     evidence: &[ChaosEvidence],
+    stage: &StageChoice,
 ) -> Result<Exit, CommandError> {
     let verdict = judge_chaos(plan, evidence).map_err(|source| CommandError::Environment {
         what: "the run cannot be judged".to_owned(),
@@ -28,6 +31,8 @@ pub(super) fn conclude(
         hint: Some(format!("what was seen is in {}", dir.path().display())),
     })?;
     write(dir, plan, &verdict, evidence)?;
+    let repro = ChaosRepro::of(plan, &verdict, stage.recipe()).to_json().map_err(unwritten)?;
+    dir.write("repro.json", repro.as_bytes()).map_err(unwritten)?;
     out(&chaos::terminal(plan, &verdict, evidence));
     note(&format!("report: {}", dir.file("report.html").display()));
     Ok(exit(&verdict))

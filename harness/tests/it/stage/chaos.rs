@@ -101,6 +101,13 @@ async fn a_scenario_holds_shows_nothing_without_its_faults_and_finds_a_defect() 
     let verdict = json(&folder, "verdict.json");
     let breach = &verdict["judgement"]["breaches"][0];
     assert_eq!(breach["objective"], "I8 no-leak", "{verdict}");
+    // From the folder alone: the same scenario, seed and defect.
+    let repro = json(&folder, "repro.json");
+    assert_eq!(repro["scenarios"], serde_json::json!(["mine"]));
+    assert_eq!(
+        (&repro["seed"], &repro["stage"]["defects"][0]),
+        (&5.into(), &"retry-after-missing".into())
+    );
     let reproduce = breach["reproduce"].as_str().unwrap();
     assert!(reproduce.contains("chaos --scenario mine --seed 5"), "{reproduce}");
     assert!(reproduce.contains("--defects retry-after-missing"), "{reproduce}");
