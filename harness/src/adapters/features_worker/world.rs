@@ -14,7 +14,6 @@ use manuel_client::Request;
 use manuel_client::Session;
 use manuel_client::SignatureHeaders;
 use verdict::domain::features::RequestSeen;
-use verdict::domain::profile::Outage;
 
 use super::outcome::StepError;
 use super::outcome::StepResult;
@@ -24,11 +23,12 @@ use super::recording::Recording;
 use super::run::How;
 use super::run::Run;
 use super::seen::Seen;
-use crate::adapters::outage;
 use crate::adapters::outage::Kept;
 use crate::adapters::outage::Watched;
 use crate::adapters::poll;
 use crate::adapters::poll::Pace;
+
+mod outages;
 
 /// Requests that are kept of a scenario.
 const KEPT: usize = 50;
@@ -88,6 +88,8 @@ pub struct FeatureWorld {
     outages: Vec<Kept>,
     /// Whether one of them ran out before it was ended.
     watched: Watched,
+    /// The user pool is among them: a backend that could not fetch its keys asks again only after a while.
+    keys_out: bool,
     /// The recording that somebody has.
     pub recordings: BTreeMap<Who, Recording>,
     /// Requests that somebody signed to be sent later, each with its signature.
@@ -115,6 +117,7 @@ impl World for FeatureWorld {
             kept: BTreeMap::new(),
             outages: Vec::new(),
             watched: Watched::default(),
+            keys_out: false,
             recordings: BTreeMap::new(),
             signed: BTreeMap::new(),
             sessions: BTreeMap::new(),
@@ -191,40 +194,6 @@ impl FeatureWorld {
     /// Takes somebody in who was made elsewhere: what they have is taken away with the scenario.
     pub fn adopt(&mut self, (who, person): (Who, Person)) {
         self.people.insert(who, person);
-    }
-
-    /// Lets a dependency fail as `failure` says, for the user with this `sub` or for everybody, until the scenario ends or
-    /// [`Self::mend`] is called.
-    pub async fn break_down(&mut self, failure: &Failure<'_>, sub: Option<&str>) -> StepResult {
-        let Failure { service, operation, error, status } = *failure;
-        let outage = Outage {
-            service: service.to_owned(),
-            operation: operation.map(str::to_owned),
-            error: error.to_owned(),
-            status,
-            message: format!("provoked by a scenario: {error}"),
-            at_ms: 0,
-            requests: 0,
-            expect_status: Vec::new(),
-        };
-        let admin = self.run.stage.admin.emulators_url.clone();
-        let held = outage::begin(admin.as_deref(), &outage, sub).await;
-        let held = held.map_err(|e| StepError::lost_by("the outage did not begin", &e))?;
-        self.outages.push(held.kept(&self.watched));
-        Ok(())
-    }
-
-    /// What a step asks when it is over: whether the outages that it counted on were in force all the time.
-    pub fn outages_watched(&self) -> Watched {
-        self.watched.clone()
-    }
-
-    /// Everything that fails is there again.
-    pub async fn mend(&mut self) -> StepResult {
-        for held in self.outages.drain(..) {
-            held.end().await.map_err(|e| StepError::lost_by("the outage did not end", &e))?;
-        }
-        Ok(())
     }
 
     /// Changes what is known of a person who was named before.
@@ -379,6 +348,7 @@ impl FeatureWorld {
             // One that cannot be ended runs out by itself, and is for nobody but this scenario's people.
             drop(held.end().await);
         }
+        self.keys_asked_for_again().await;
         let people: Vec<Person> = self.people.values().cloned().collect();
         let run = Arc::clone(&self.run);
         for person in people {
