@@ -54,12 +54,6 @@ pub fn tools() -> BTreeMap<String, String> {
     tools.into_iter().map(|(tool, version)| (tool.to_owned(), version.to_owned())).collect()
 }
 
-/// An error with its causes, as one sentence.
-fn told(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}
-
 /// A profile that cannot be used, as a person reads it: exit 2.
 pub fn bad_profile(error: ProfileFileError) -> CommandError {
     match error {

@@ -150,7 +150,7 @@ fn bad(error: ChaosFileError) -> CommandError {
     match error {
         ChaosFileError::Bad(bad) => CommandError::BadFile(miette::Report::new(*bad)),
         ChaosFileError::Read { .. } => CommandError::usage(
-            crate::commands::told(&error),
+            crate::adapters::chain(&error),
             "is --root the project's root?".to_owned(),
         ),
         ChaosFileError::Catalogue(_) => {

@@ -117,7 +117,7 @@ pub async fn run(args: Args, ctx: &Context) -> Result<Exit, CommandError> {
 fn bad(error: SelftestFileError) -> CommandError {
     match error {
         SelftestFileError::Bad(bad) => CommandError::BadFile(miette::Report::new(*bad)),
-        SelftestFileError::Read(_) => CommandError::usage(crate::commands::told(&error), None),
+        SelftestFileError::Read(_) => CommandError::usage(crate::adapters::chain(&error), None),
     }
 }
 

@@ -25,18 +25,9 @@ use super::chaos_rules;
 
 /// Where scenarios are, below the project root.
 pub const FOLDER: &str = "scenarios/chaos";
-/// The toxics of Toxiproxy, and the proxy itself.
-const TOXICS: [&str; 9] = [
-    "latency",
-    "bandwidth",
-    "slow_close",
-    "timeout",
-    "reset_peer",
-    "slicer",
-    "limit_data",
-    "noop",
-    "down",
-];
+/// The toxics of Toxiproxy that do something, and the proxy itself.
+const TOXICS: [&str; 8] =
+    ["latency", "bandwidth", "slow_close", "timeout", "reset_peer", "slicer", "limit_data", "down"];
 
 /// A scenario that can be played.
 #[derive(Clone, Debug)]

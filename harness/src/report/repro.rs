@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use verdict::domain::{
     lambda::LambdaOptions,
     objective::ObjectiveKind,
@@ -101,25 +101,37 @@ impl Repro {
 
     /// The file's text.
     pub fn to_json(&self) -> Result<String, ReportError> {
-        let json = serde_json::to_string_pretty(self);
-        json.map(|text| text + "\n")
-            .map_err(|source| ReportError::Json { what: "repro.json", source })
+        to_json(self)
     }
 
     /// Reads a file's text; another schema is said before anything else.
     pub fn parse(text: &str) -> Result<Self, ReportError> {
-        #[derive(Deserialize)]
-        struct Header {
-            #[serde(default)]
-            schema: String,
-        }
-        let unreadable = |source| ReportError::Repro { source };
-        let header: Header = serde_json::from_str(text).map_err(unreadable)?;
-        if header.schema != REPRO_SCHEMA {
-            return Err(ReportError::ReproSchema { found: header.schema, expected: REPRO_SCHEMA });
-        }
-        serde_json::from_str(text).map_err(unreadable)
+        parse(text, REPRO_SCHEMA)
     }
+}
+
+/// The text of a repro file, of whichever suite.
+pub(super) fn to_json(repro: &impl Serialize) -> Result<String, ReportError> {
+    let json = serde_json::to_string_pretty(repro);
+    json.map(|text| text + "\n").map_err(|source| ReportError::Json { what: "repro.json", source })
+}
+
+/// Reads the text of a repro file; another schema than `expected` is said before anything else.
+pub(super) fn parse<T: DeserializeOwned>(
+    text: &str,
+    expected: &'static str,
+) -> Result<T, ReportError> {
+    #[derive(Deserialize)]
+    struct Header {
+        #[serde(default)]
+        schema: String,
+    }
+    let unreadable = |source| ReportError::Repro { source };
+    let header: Header = serde_json::from_str(text).map_err(unreadable)?;
+    if header.schema != expected {
+        return Err(ReportError::ReproSchema { found: header.schema, expected });
+    }
+    serde_json::from_str(text).map_err(unreadable)
 }
 
 /// The arrivals that show all broken promises; none where only the whole run does. Part of a run has no timing, so that

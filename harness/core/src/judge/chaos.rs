@@ -42,8 +42,8 @@ pub fn judge_chaos(
     plan: &ChaosPlan,
     evidence: &[ChaosEvidence],
 ) -> Result<VerdictFile, JudgeError> {
-    whole(plan, evidence)?;
     let views: Vec<View<'_>> = plan.scenarios.iter().map(|run| View::of(run, evidence)).collect();
+    whole(evidence, &views)?;
     let told: Vec<Told> = views.iter().map(|view| breaches::told(plan, view)).collect();
     let causes = causes(plan, evidence, &views);
     // What became of requests counts only where the ground was firm; what holds in every phase counts wherever it was seen.
@@ -88,7 +88,7 @@ pub fn judge_chaos(
 }
 
 /// Only whole evidence is judged; an interrupted run has what it has.
-fn whole(plan: &ChaosPlan, evidence: &[ChaosEvidence]) -> Result<(), JudgeError> {
+fn whole(evidence: &[ChaosEvidence], views: &[View<'_>]) -> Result<(), JudgeError> {
     match evidence.first() {
         Some(ChaosEvidence::Hello(hello)) if hello.schema != CHAOS_EVIDENCE_SCHEMA => {
             return Err(JudgeError::Schema { found: hello.schema.clone() });
@@ -104,8 +104,7 @@ fn whole(plan: &ChaosPlan, evidence: &[ChaosEvidence]) -> Result<(), JudgeError>
         return Err(JudgeError::CutOff);
     }
     let interrupted = evidence.iter().any(|line| matches!(line, ChaosEvidence::Interrupted(_)));
-    for run in &plan.scenarios {
-        let view = View::of(run, evidence);
+    for view in views {
         let Some(ended) = view.ended else {
             let excused = interrupted || !view.lost.is_empty() || !view.missing.is_empty();
             if excused {
@@ -115,7 +114,7 @@ fn whole(plan: &ChaosPlan, evidence: &[ChaosEvidence]) -> Result<(), JudgeError>
         };
         if let Some(fault) = ended.left_on.first() {
             let detail =
-                format!("fault `{fault}` of `{}` was still on when all were off", run.name);
+                format!("fault `{fault}` of `{}` was still on when all were off", view.run.name);
             return Err(JudgeError::StageLost { detail });
         }
         let hits: u64 = view.fired.values().map(|hits| hits.len() as u64).sum();
@@ -123,7 +122,7 @@ fn whole(plan: &ChaosPlan, evidence: &[ChaosEvidence]) -> Result<(), JudgeError>
             [("requests", ended.requests, view.requests.len() as u64), ("hits", ended.hits, hits)]
         {
             if said != counted {
-                let what = format!("{what} in `{}`", run.name);
+                let what = format!("{what} in `{}`", view.run.name);
                 return Err(JudgeError::DoesNotAddUp { what, said, counted });
             }
         }

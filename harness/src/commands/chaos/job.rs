@@ -125,7 +125,7 @@ async fn in_order(
                 return Err(error);
             }
             Err(error) => {
-                let detail = crate::commands::told(&error);
+                let detail = crate::adapters::chain(&error);
                 let scenario = scenario.name.clone();
                 vec![ChaosEvidence::Lost(Missing { scenario, detail })]
             }

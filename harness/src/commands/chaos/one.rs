@@ -31,11 +31,13 @@ use verdict::plan::load;
 
 use super::secrets;
 use crate::adapters::backend_log;
+use crate::adapters::chain;
 use crate::adapters::interrupts::Interrupts;
 use crate::adapters::nemesis::Nemesis;
 use crate::adapters::nemesis::Played;
 use crate::adapters::stage_process::BackendChoice;
 use crate::adapters::stage_process::StageProcess;
+use crate::adapters::stores::StoresError;
 use crate::commands::Context;
 use crate::commands::error::CommandError;
 use crate::commands::load::aftermath;
@@ -46,7 +48,6 @@ use crate::commands::load::job::Job;
 use crate::commands::load::prepare;
 use crate::commands::load::prepare::Ready;
 use crate::commands::stand::StageChoice;
-use crate::commands::told;
 use crate::config::chaos_file;
 use crate::config::chaos_rules;
 
@@ -195,7 +196,8 @@ async fn on_stage(
     };
     let ((played, failed), log) = tokio::join!(playing, driving);
     let evidence = aftermath::add_up(ready, log?).await?;
-    lines.extend(counted(scene, ready, &evidence, played, failed.map(|error| told(&error))).await?);
+    lines
+        .extend(counted(scene, ready, &evidence, played, failed.map(|error| chain(&error))).await?);
     Ok(lines)
 }
 
@@ -320,7 +322,14 @@ fn of_load(scenario: &str, line: Evidence) -> ChaosEvidence {
 /// Work for the index ends; what is still open is counted, and one that cannot be counted is missing.
 async fn at_rest(scenario: &str, ready: &Ready) -> Option<ChaosEvidence> {
     let stores = ready.prepared.stores.as_ref()?;
-    let seen = u64::from(stores.index_at_rest(INDEX_REST).await.is_err());
+    let seen = match stores.index_at_rest(INDEX_REST).await {
+        Ok(()) => 0,
+        Err(StoresError::Busy { .. }) => 1,
+        Err(error) => {
+            let (scenario, detail) = (scenario.to_owned(), chain(&error));
+            return Some(ChaosEvidence::CapabilityMissing(Missing { scenario, detail }));
+        }
+    };
     Some(of_load(
         scenario,
         Evidence::Conservation(Conservation {

@@ -8,6 +8,7 @@ use verdict::domain::chaos::ChaosPlan;
 use verdict::domain::verdict::VerdictFile;
 
 use crate::report::ReportError;
+use crate::report::repro;
 use crate::report::repro::StageRecipe;
 
 /// The schema that this build writes and the only one it reads.
@@ -59,24 +60,11 @@ impl ChaosRepro {
 
     /// The file's text.
     pub fn to_json(&self) -> Result<String, ReportError> {
-        let json = serde_json::to_string_pretty(self);
-        json.map(|text| text + "\n")
-            .map_err(|source| ReportError::Json { what: "repro.json", source })
+        repro::to_json(self)
     }
 
     /// Reads a file's text; another schema is said before anything else.
     pub fn parse(text: &str) -> Result<Self, ReportError> {
-        #[derive(Deserialize)]
-        struct Header {
-            #[serde(default)]
-            schema: String,
-        }
-        let unreadable = |source| ReportError::Repro { source };
-        let header: Header = serde_json::from_str(text).map_err(unreadable)?;
-        if header.schema != CHAOS_REPRO_SCHEMA {
-            let expected = CHAOS_REPRO_SCHEMA;
-            return Err(ReportError::ReproSchema { found: header.schema, expected });
-        }
-        serde_json::from_str(text).map_err(unreadable)
+        repro::parse(text, CHAOS_REPRO_SCHEMA)
     }
 }

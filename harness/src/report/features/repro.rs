@@ -8,6 +8,7 @@ use verdict::domain::features::FeaturesPlan;
 use verdict::domain::verdict::VerdictFile;
 
 use crate::report::ReportError;
+use crate::report::repro;
 use crate::report::repro::StageRecipe;
 
 /// The schema that this build writes and the only one it reads.
@@ -53,24 +54,11 @@ impl FeaturesRepro {
 
     /// The file's text.
     pub fn to_json(&self) -> Result<String, ReportError> {
-        let json = serde_json::to_string_pretty(self);
-        json.map(|text| text + "\n")
-            .map_err(|source| ReportError::Json { what: "repro.json", source })
+        repro::to_json(self)
     }
 
     /// Reads a file's text; another schema is said before anything else.
     pub fn parse(text: &str) -> Result<Self, ReportError> {
-        #[derive(Deserialize)]
-        struct Header {
-            #[serde(default)]
-            schema: String,
-        }
-        let unreadable = |source| ReportError::Repro { source };
-        let header: Header = serde_json::from_str(text).map_err(unreadable)?;
-        if header.schema != FEATURES_REPRO_SCHEMA {
-            let expected = FEATURES_REPRO_SCHEMA;
-            return Err(ReportError::ReproSchema { found: header.schema, expected });
-        }
-        serde_json::from_str(text).map_err(unreadable)
+        repro::parse(text, FEATURES_REPRO_SCHEMA)
     }
 }

@@ -326,7 +326,7 @@ fn breaker(view: &View<'_>, request: &LedgerEntry, answer: &str) -> Option<Strin
         .map(str::to_owned)
 }
 
-/// Whether each opening of the breaker came after failures enough.
+/// Whether the breaker first opened after failures enough; half open, one is enough to open it again.
 fn had_reason(view: &View<'_>, dependency: &str) -> bool {
     let Some(spans) = view.open.get(dependency) else { return false };
     let Some(first) = spans.first() else { return false };

@@ -32,12 +32,13 @@ pub enum Recovery {
 /// Why there was no steady state; none if there was one.
 pub fn unsteady(view: &View<'_>) -> Option<String> {
     let begins = begin_of(view, 1);
+    let first_fault = first_fault_us(view).unwrap_or(u64::MAX);
     let steady: Vec<&&LedgerEntry> = view
         .requests
         .iter()
         .filter(|request| request.due_us < begins && view.hits_of(request).is_empty())
         // One that was still under way when the faults came on belongs to neither phase.
-        .filter(|request| request.done_us <= first_fault_us(view).unwrap_or(u64::MAX))
+        .filter(|request| request.done_us <= first_fault)
         .collect();
     if steady.len() < STEADY_MIN {
         return Some(format!(
