@@ -2,8 +2,9 @@
 
 use crate::{
     domain::{
+        chaos::Tier,
         decision::{Outcome, Reason, SuiteDecision},
-        gate::{Policy, RawSuite},
+        gate::{Policy, RawSuite, SuiteKind},
         stage::Runtime,
         verdict::VerdictFile,
     },
@@ -18,7 +19,7 @@ const FUTURE_S: i64 = 300;
 
 /// Reasons that a further attempt can take away: the machine, not the build or the policy, was in the way.
 /// A missing capability is among them, for an outage that ends before its calls came is one.
-const PASSING: [&str; 8] = [
+const PASSING: [&str; 9] = [
     "crashed",
     "capability_missing",
     "generator_lagged",
@@ -27,6 +28,7 @@ const PASSING: [&str; 8] = [
     "baseline_unsteady",
     "target_lost",
     "not_executed",
+    "fault_never_fired",
 ];
 
 pub(super) fn is_passing(code: &str) -> bool {
@@ -36,6 +38,15 @@ pub(super) fn is_passing(code: &str) -> bool {
 /// Whether a build with this commit can be promoted at all: it is known which sources it was made of.
 pub fn is_promotable(commit: &str) -> bool {
     commit.len() >= 7 && commit.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// What a verdict of the suite calls its profile.
+fn profile_of(suite: &RawSuite) -> &str {
+    match suite.kind {
+        SuiteKind::Load => suite.profile.as_deref().unwrap_or_default(),
+        SuiteKind::Features => "features",
+        SuiteKind::Chaos => suite.tier.map_or("chaos", Tier::name),
+    }
 }
 
 /// Everything by which the verdict is not one on this build, stage and time; empty where it is.
@@ -49,7 +60,7 @@ pub(super) fn foreign(
     let mut add = |code: &str, detail: String| {
         reasons.push(Reason { code: code.to_owned(), detail });
     };
-    let profile = suite.profile.as_deref().unwrap_or("features");
+    let profile = profile_of(suite);
     if verdict.suite != suite.kind.name() || verdict.profile != profile {
         add(
             "other_suite",
