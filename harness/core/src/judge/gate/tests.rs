@@ -18,6 +18,8 @@ use crate::{
     judge::canonical::canonical_json,
 };
 
+mod chaos;
+
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 const NOW: i64 = 1_800_000_000;
 
@@ -389,30 +391,3 @@ proptest! {
 }
 
 const FUTURE: i64 = 300;
-
-#[test]
-fn a_chaos_run_of_the_tier_that_is_asked_for_is_taken_and_another_is_not() {
-    let mut raw = raw();
-    raw.suites.truncate(1);
-    raw.suites[0] = serde_json::from_str(
-        r#"{"name": "chaos", "kind": "chaos", "tier": "canary", "seed": 7, "timeout_s": 90,
-            "require": {"faults": {"s3": 1}, "scenarios": 1}}"#,
-    )
-    .unwrap();
-    raw.waivers.clear();
-    let policy = Policy::resolve(raw).unwrap();
-    let of_tier = |tier: &str| {
-        let covered = Coverage { executed: 1, skipped: 0 };
-        let file = "scenarios/chaos/s3-put-denied.toml".to_owned();
-        VerdictFile {
-            suite: "chaos".to_owned(),
-            profile: tier.to_owned(),
-            coverage: [("fault:s3".to_owned(), covered), (file, covered)].into(),
-            ..good("chaos")
-        }
-    };
-    let decided = |tier: &str| decide(&policy, &ctx(), &[vec![run(of_tier(tier))]]);
-    let promoted = decided("canary");
-    assert_eq!(promoted.decision, Outcome::Promote, "{:?}", codes(&promoted));
-    assert_eq!(codes(&decided("smoke")), ["other_suite"]);
-}
